@@ -1,0 +1,52 @@
+# pedigree_room(NAME SEES lower… USES packages…): one static library from the
+# folder src/NAME. The folder is the list of sources; *.json files in it (at any
+# depth) are embedded as bytes, so the binary needs no file at run time.
+
+add_library(pedigree_options INTERFACE)
+target_include_directories(pedigree_options INTERFACE ${CMAKE_SOURCE_DIR}/src)
+target_compile_definitions(pedigree_options INTERFACE
+  EIGEN_DONT_VECTORIZE EIGEN_DONT_PARALLELIZE EIGEN_MPL2_ONLY
+  PEDIGREE_VERSION="${PROJECT_VERSION}"
+  $<$<NOT:$<CONFIG:Debug>>:_FORTIFY_SOURCE=2>)
+target_compile_options(pedigree_options INTERFACE
+  -ffp-contract=off -fstack-protector-strong
+  -ffile-prefix-map=${CMAKE_SOURCE_DIR}=.
+  -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wold-style-cast
+  -Wnon-virtual-dtor -Woverloaded-virtual -Wnull-dereference -Wdouble-promotion -Wformat=2
+  -Wimplicit-fallthrough -Wcast-align -Wundef -Wredundant-decls)
+if(PEDIGREE_WARNINGS_FATAL)
+  target_compile_options(pedigree_options INTERFACE -Werror)
+endif()
+target_link_options(pedigree_options INTERFACE -Wl,-z,relro,-z,now)
+
+function(pedigree_room name)
+  cmake_parse_arguments(room "" "" "SEES;USES" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cc)
+  list(FILTER sources EXCLUDE REGEX "/cli/main\\.cc$")
+  file(GLOB_RECURSE data CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.json)
+  if(name STREQUAL "tasks")
+    file(GLOB schemas CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/schemas/*.json)
+    list(APPEND data ${schemas})
+  endif()
+  if(data)
+    set(embedded ${CMAKE_BINARY_DIR}/embedded/${name}_data.cc)
+    add_custom_command(OUTPUT ${embedded}
+      COMMAND ${CMAKE_COMMAND} -DOUT=${embedded} -DROOM=${name} "-DFILES=${data}"
+              -P ${CMAKE_SOURCE_DIR}/scripts/embed.cmake
+      DEPENDS ${data} ${CMAKE_SOURCE_DIR}/scripts/embed.cmake VERBATIM)
+    list(APPEND sources ${embedded})
+  endif()
+  if(NOT sources)
+    add_library(${name} INTERFACE)
+    target_link_libraries(${name} INTERFACE pedigree_options ${room_SEES} ${room_USES})
+    return()
+  endif()
+  add_library(${name} STATIC ${sources})
+  set_target_properties(${name} PROPERTIES OUTPUT_NAME pedigree_${name})
+  target_link_libraries(${name} PUBLIC pedigree_options ${room_SEES} ${room_USES})
+endfunction()
+
+function(pedigree_program name)
+  add_executable(${name} ${ARGN})
+  target_link_libraries(${name} PRIVATE cli)
+endfunction()

@@ -1,0 +1,16 @@
+# Writes OUT: a C++ file with the bytes of FILES as a table of named blobs, read
+# through base/embedded.h as embedded_<ROOM>().
+set(text "#include \"base/embedded.h\"\n\nnamespace pedigree {\nnamespace {\n")
+set(rows "")
+set(index 0)
+foreach(file IN LISTS FILES)
+  file(READ ${file} hex HEX)
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
+  get_filename_component(stem ${file} NAME_WE)
+  string(APPEND text "constexpr unsigned char data_${index}[] = {${bytes}0};\n")
+  string(APPEND rows "    {\"${stem}\", data_${index}, sizeof(data_${index}) - 1},\n")
+  math(EXPR index "${index} + 1")
+endforeach()
+string(APPEND text "constexpr EmbeddedFile files[] = {\n${rows}};\n}  // namespace\n\n")
+string(APPEND text "std::span<const EmbeddedFile> embedded_${ROOM}() { return files; }\n\n}  // namespace pedigree\n")
+file(WRITE ${OUT} "${text}")

@@ -1,0 +1,23 @@
+// Data files compiled into the binary: schemas and architecture tables.
+//
+// scripts/embed.cmake writes one embedded_<room>() per room that owns *.json
+// files; the room declares the function it reads in its own source.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string_view>
+
+namespace pedigree {
+
+struct EmbeddedFile {
+  const char* name;  // file name without ".json"
+  const unsigned char* data;
+  std::size_t size;
+
+  std::string_view text() const {
+    return {static_cast<const char*>(static_cast<const void*>(data)), size};
+  }
+};
+
+}  // namespace pedigree

@@ -1,0 +1,30 @@
+// Text from strangers, made safe to show; and the nearest known word.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace pedigree {
+
+bool is_valid_utf8(std::string_view bytes);
+
+// Valid UTF-8 in any case: invalid bytes become %XX.
+std::string percent_escaped(std::string_view bytes);
+
+// For a terminal or a log: control characters, escapes, bidirectional overrides
+// and line separators become \n, \x1b, \u{202e}; everything else stays.
+std::string shown(std::string_view text);
+
+// Columns a terminal uses for valid UTF-8.
+std::size_t display_width(std::string_view text);
+
+// The known word nearest to `word` by edit distance, or "" when none is near.
+std::string_view nearest_word(std::string_view word, std::span<const std::string_view> known);
+
+// "13.5 GB", "64 MB", "512 bytes": powers of 1000, three significant digits.
+std::string byte_size(std::uint64_t bytes);
+
+}  // namespace pedigree

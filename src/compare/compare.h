@@ -1,0 +1,122 @@
+// Two models in, one Comparison out: stages, evidence, verdict.
+//
+// A statistic measures; it does not judge. It says how alike two models are in
+// one respect and how often unrelated models come out that alike. The verdict
+// weighs the answers, and reports print whatever evidence they are handed.
+// docs/statistics.md and design notes in docs/decisions say where each number
+// comes from.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/progress.h"
+#include "fingerprint/fingerprint.h"
+#include "model/model.h"
+
+namespace pedigree {
+
+struct Side {
+  const Fingerprint& sketch;
+  const Model* weights = nullptr;  // null when only a fingerprint is at hand
+};
+
+struct Evidence {
+  enum class Outcome {
+    measured,        // value and log10_p hold
+    not_applicable,  // the question has no meaning for this pair
+    insufficient,    // it has, but too little was readable to answer it
+  };
+  enum class Null { none, digest, exact, bound, asymptotic, assumed };
+
+  std::string statistic;  // id with version: "ffn-pairing/1"
+  Outcome outcome = Outcome::insufficient;
+  double value = 0;               // in the statistic's own unit
+  std::optional<double> log10_p;  // of an unrelated pair scoring this high, every try paid for
+  Null null = Null::none;
+  std::uint64_t samples = 0;  // units, values or tensors behind it
+  std::string stage;          // digests, aligned, layer-map, responses, two-view, couplings
+  std::string because;        // one sentence a person can check by hand
+};
+
+std::string_view outcome_name(Evidence::Outcome outcome);
+std::string_view null_name(Evidence::Null null);
+
+struct RoleChange {
+  std::string role;
+  int layer = -1;             // of the subject
+  double relative_delta = 0;  // ‖child − parent‖ / ‖parent‖ on what was compared
+  bool exact = false;         // equal bit for bit (after the named transforms)
+};
+
+struct TensorRow {   // --details
+  std::string name;  // of the subject's tensor
+  std::string role;
+  int layer = -1;
+  std::string base_name;  // matched tensor of the base, "" when none
+  std::string state;      // "equal", "equal-after-cast", "changed", "unmatched", "uninformative"
+  std::optional<double> relative_delta;
+};
+
+struct Lora {
+  std::uint64_t rank = 0;
+  bool at_least = false;  // the sub-block could not show more
+  std::vector<std::string> roles;
+};
+
+struct Kept {  // shares of the base that the subject kept
+  double ffn = 1;
+  double heads = 1;
+  double hidden = 1;
+};
+
+struct Verdict {
+  std::string relation = "inconclusive";  // statistics.md section 8
+  std::vector<std::string> mechanisms;    // all that hold, in the order of precedence
+  std::string derived = "inconclusive";   // yes, no, inconclusive
+  std::string direction =
+      "undetermined";  // base-is-parent, subject-is-parent, siblings, undetermined
+  std::string direction_because;
+  std::string architecture = "inconclusive";
+  std::string architecture_because;  // one sentence; the renames are named in it
+  std::string tokenizer = "inconclusive";
+  std::string tokenizer_because;
+  std::optional<double> log10_p;
+  std::string stage;                   // that decided; "" when none did
+  double coverage = 0;                 // share of the subject's parameters that were comparable
+  std::optional<double> power_cosine;  // for `no`: would have been seen with probability 0.999
+  std::string summary;                 // one sentence
+};
+
+struct Comparison {
+  std::string subject;
+  std::string base;
+  Verdict verdict;
+  std::vector<std::string> transforms;         // "rename", "cast:F32->BF16", "neuron-permute"
+  std::vector<std::pair<int, int>> layer_map;  // (subject layer, base layer); empty when none
+  std::optional<Lora> lora;
+  std::optional<Kept> kept;
+  std::vector<RoleChange> change;            // by (layer, role)
+  std::vector<std::string> changed_tensors;  // partial-finetune: which
+  std::vector<Evidence> evidence;            // in the order of the stages
+  std::vector<TensorRow> rows;               // only with details
+  std::vector<std::pair<std::string, std::string>>
+      config_differences;  // ("rope_theta", "10000 against 5000000")
+  std::vector<Problem> problems;
+};
+
+struct CompareOptions {
+  bool quick = false;    // stop after the sampled tests; never `no`
+  bool details = false;  // fill rows
+  unsigned threads = 0;
+  std::uint64_t alternatives = 1;  // bases tried in this run: p pays for them
+  Progress progress;
+};
+
+Comparison compare(const Side& subject, const Side& base, const CompareOptions& options = {});
+
+}  // namespace pedigree

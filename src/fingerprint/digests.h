@@ -1,0 +1,56 @@
+// Exact identity, in tiers: file bytes (H0), stored tensor bytes (H1), canonical
+// values (H2), canonical values rounded to BF16 (H3).
+//
+// Every digest string carries its scheme ("h2/1:sha256:…"); unlike ids are never
+// compared. H2 survives renames, re-sharding and lossless layout changes, H3
+// also F32 copies of BF16 values. Each byte is read once whatever the tiers.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/progress.h"
+#include "model/model.h"
+
+namespace pedigree {
+
+struct TensorDigest {
+  std::string name;  // stored name; for a canonical part of a fused tensor "<name>#<role>"
+  std::string role;  // "" when the tensor has none
+  int layer = -1;
+  int expert = -1;
+  std::vector<std::uint64_t> shape;  // canonical when it has a role, else as stored
+  std::string h1;                    // "" where not asked for, or for a part of a fused tensor
+  std::string h2;
+  std::string h3;
+  bool informative = true;  // more than 16 distinct values and not a known table
+  std::uint64_t elements = 0;
+};
+
+struct FileDigest {
+  std::string path;
+  std::uint64_t size = 0;
+  std::string sha256;  // hex
+};
+
+struct ModelDigests {
+  std::vector<FileDigest> files;      // H0, sorted by path; empty when not asked for
+  std::vector<TensorDigest> tensors;  // sorted by name
+  std::string named;  // over (role or name, shape, tensor digest) lines; h2 where there, else h1
+  std::string bag;    // over the sorted multiset of tensor digests: names ignored
+};
+
+struct DigestOptions {
+  bool h0 = true;
+  bool h1 = true;
+  bool h2 = false;
+  bool h3 = false;
+  unsigned threads = 0;
+  Progress progress;
+};
+
+Result<ModelDigests> digest_model(const Model& model, const DigestOptions& options = {});
+
+}  // namespace pedigree

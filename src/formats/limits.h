@@ -1,0 +1,16 @@
+// What a file may ask of us before it is refused.
+#pragma once
+
+#include <cstdint>
+
+namespace pedigree {
+
+struct Limits {
+  std::uint64_t header_bytes = 100'000'000;  // safetensors: the specification's own cap
+  std::uint64_t tensors = 10'000'000;
+  std::uint64_t rank = 64;  // dimensions of one tensor
+  std::uint64_t name_bytes = 65'536;
+  std::uint64_t shards = 10'000;
+};
+
+}  // namespace pedigree

@@ -1,0 +1,56 @@
+#include "tensor/reduce.h"
+
+#include <array>
+#include <cstddef>
+
+#include "base/problem.h"
+
+namespace pedigree {
+namespace {
+
+constexpr std::size_t lanes = 8;
+
+double folded(const std::array<double, lanes>& lane) {
+  return ((lane[0] + lane[1]) + (lane[2] + lane[3])) + ((lane[4] + lane[5]) + (lane[6] + lane[7]));
+}
+
+}  // namespace
+
+double sum(std::span<const float> values) {
+  std::array<double, lanes> lane = {};
+  const std::size_t whole = values.size() / lanes * lanes;
+  for (std::size_t i = 0; i < whole; i += lanes) {
+    for (std::size_t j = 0; j < lanes; ++j) lane[j] += static_cast<double>(values[i + j]);
+  }
+  for (std::size_t i = whole; i < values.size(); ++i) {
+    lane[i - whole] += static_cast<double>(values[i]);
+  }
+  return folded(lane);
+}
+
+double dot(std::span<const float> a, std::span<const float> b) {
+  check(a.size() == b.size(), "dot of unequal sizes");
+  std::array<double, lanes> lane = {};
+  const std::size_t whole = a.size() / lanes * lanes;
+  for (std::size_t i = 0; i < whole; i += lanes) {
+    for (std::size_t j = 0; j < lanes; ++j) {
+      lane[j] += static_cast<double>(a[i + j]) * static_cast<double>(b[i + j]);
+    }
+  }
+  for (std::size_t i = whole; i < a.size(); ++i) {
+    lane[i - whole] += static_cast<double>(a[i]) * static_cast<double>(b[i]);
+  }
+  return folded(lane);
+}
+
+double sum_of_squares(std::span<const float> values) { return dot(values, values); }
+
+double dot_oracle(std::span<const float> a, std::span<const float> b) {
+  std::array<double, lanes> lane = {};
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    lane[i % lanes] += static_cast<double>(a[i]) * static_cast<double>(b[i]);
+  }
+  return folded(lane);
+}
+
+}  // namespace pedigree
