@@ -36,6 +36,8 @@ struct ElementType {
   // exponent of the smallest subnormal: −133, −24, −149, −1074.
   int precision = 0;
   int smallest_exponent = 0;
+  double largest = 0;             // the largest finite value, where precision applies
+  bool has_negative_zero = true;  // false for the FNUZ types
 };
 
 std::span<const ElementType* const> element_types();
