@@ -102,6 +102,8 @@ constexpr ProblemKind kinds[] = {
      "Add a card that names base_model and license."},
     {"card-unparsed", warning, "The model card's front matter was not understood.",
      "Fix the YAML between the two --- lines at the place named."},
+    {"merge-recipe-unparsed", warning, "A merge recipe was not understood.",
+     "Fix the YAML at the place named; its parents were left out of the claims."},
     {"card-base-model-missing", note, "The model card names no base_model.",
      "Name the base model, or say that there is none."},
     {"config-missing", note, "There is no config.json.", "Add the model's config.json."},
