@@ -47,6 +47,7 @@ struct Gains {
   std::string role;  // "attn.norm", "ffn.norm", "head.norm"
   int layer = -1;
   std::vector<float> values;  // as used: stored + 1 where the family says so
+  std::string element_type;   // of the stored tensor, "F32"; set it: rounding tests need it
 };
 
 struct Moments {

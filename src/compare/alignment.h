@@ -1,0 +1,41 @@
+// Which part of one model stands against which part of the other.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "compare/compare.h"
+#include "compare/two_view.h"
+#include "compare/witness.h"
+
+namespace pedigree {
+
+struct Alignment {
+  LayerMap layers = {};
+  bool hidden_by_index = true;   // residual coordinate i is residual coordinate i
+  bool neurons_by_index = true;  // FFN neuron i is FFN neuron i
+  std::vector<NeuronPairs> neurons = {};  // per entry of layers, when not by index
+};
+
+// Finds the partners of sampled neurons when residual coordinates agree but the
+// neurons were re-dealt or only some were kept: the sampled neurons of the side
+// with fewer, looked up among all neurons of the other through gate and up rows
+// on the shared residual dimensions. Needs weights of the larger side; costs one
+// pass over its gate and up.
+Result<std::vector<NeuronPairs>> found_neurons(const Side& subject, const Side& base,
+                                               const LayerMap& layers, unsigned threads);
+
+// How many of the looked-up neurons found a partner beyond doubt.
+struct Found {
+  std::size_t looked_up = 0;
+  std::size_t found = 0;
+  std::size_t longest_run = 0;  // order-preserving, smallest layer
+  std::size_t in_order = 0;     // pooled lengths of order-preserving runs
+};
+Found summary_of(const std::vector<NeuronPairs>& neurons, std::size_t looked_up_per_layer);
+
+// Length of the longest increasing subsequence of second members.
+std::size_t longest_increasing_run(const NeuronPairs& pairs);
+
+}  // namespace pedigree

@@ -1,0 +1,159 @@
+// Shortest augmenting paths with potentials (Jonker and Volgenant 1987; the
+// dense form of Crouse 2016). The auction algorithm would be faster on some
+// inputs but stops at an epsilon, and an almost optimal pairing is not a
+// well-defined statistic.
+#include "compare/assignment.h"
+
+#include <algorithm>
+#include <limits>
+#include <numeric>
+#include <utility>
+
+#include "base/problem.h"
+
+namespace pedigree {
+namespace {
+
+constexpr std::size_t none = std::numeric_limits<std::size_t>::max();
+
+std::uint64_t next_random(std::uint64_t& state) {
+  state += 0x9E3779B97F4A7C15ULL;
+  std::uint64_t mixed = state;
+  mixed = (mixed ^ (mixed >> 30U)) * 0xBF58476D1CE4E5B9ULL;
+  mixed = (mixed ^ (mixed >> 27U)) * 0x94D049BB133111EBULL;
+  return mixed ^ (mixed >> 31U);
+}
+
+class Solver {
+ public:
+  explicit Solver(const Matrix& cost)
+      : cost_(cost),
+        row_potential_(cost.rows, 0.0),
+        col_potential_(cost.cols, 0.0),
+        row_of_(cost.cols, none),
+        col_of_(cost.rows, none),
+        distance_(cost.cols),
+        previous_(cost.cols) {}
+
+  std::vector<std::size_t> solve() {
+    for (std::size_t row = 0; row < cost_.rows; ++row) augment(row);
+    return col_of_;
+  }
+
+ private:
+  void augment(std::size_t start) {
+    std::ranges::fill(distance_, std::numeric_limits<double>::infinity());
+    open_.resize(cost_.cols);
+    std::iota(open_.begin(), open_.end(), std::size_t{0});
+    scanned_.clear();
+    std::size_t row = start;
+    double reached = 0;
+    std::size_t sink = none;
+    while (sink == none) {
+      const std::size_t col = relax_from(row, reached);
+      reached = distance_[col];
+      scanned_.push_back(col);
+      if (row_of_[col] == none) {
+        sink = col;
+      } else {
+        row = row_of_[col];
+      }
+    }
+    update_potentials(start, reached);
+    follow_back(start, sink);
+  }
+
+  // Relaxes all open columns from `row`, and closes and returns the nearest.
+  std::size_t relax_from(std::size_t row, double reached) {
+    const auto costs = cost_.row(row);
+    std::size_t best_place = 0;
+    double best = std::numeric_limits<double>::infinity();
+    for (std::size_t place = 0; place < open_.size(); ++place) {
+      const std::size_t col = open_[place];
+      const double through = reached + costs[col] - row_potential_[row] - col_potential_[col];
+      if (through < distance_[col]) {
+        distance_[col] = through;
+        previous_[col] = row;
+      }
+      const bool nearer = distance_[col] < best ||
+                          (distance_[col] == best && row_of_[col] == none);
+      if (nearer) {
+        best = distance_[col];
+        best_place = place;
+      }
+    }
+    const std::size_t col = open_[best_place];
+    open_[best_place] = open_.back();
+    open_.pop_back();
+    return col;
+  }
+
+  void update_potentials(std::size_t start, double reached) {
+    row_potential_[start] += reached;
+    for (const std::size_t col : scanned_) {
+      const double slack = reached - distance_[col];
+      if (row_of_[col] != none) row_potential_[row_of_[col]] += slack;
+      col_potential_[col] -= slack;
+    }
+  }
+
+  void follow_back(std::size_t start, std::size_t sink) {
+    for (std::size_t col = sink;;) {
+      const std::size_t row = previous_[col];
+      row_of_[col] = row;
+      std::swap(col_of_[row], col);
+      if (row == start) return;
+    }
+  }
+
+  const Matrix& cost_;
+  std::vector<double> row_potential_;
+  std::vector<double> col_potential_;
+  std::vector<std::size_t> row_of_;
+  std::vector<std::size_t> col_of_;
+  std::vector<double> distance_;
+  std::vector<std::size_t> previous_;
+  std::vector<std::size_t> open_;
+  std::vector<std::size_t> scanned_;
+};
+
+}  // namespace
+
+std::vector<std::size_t> seeded_permutation(std::size_t size, std::uint64_t seed) {
+  std::vector<std::size_t> order(size);
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  for (std::size_t i = size; i > 1; --i) {
+    std::swap(order[i - 1], order[static_cast<std::size_t>(next_random(seed) % i)]);
+  }
+  return order;
+}
+
+std::vector<std::size_t> best_assignment(const Matrix& similarity, std::uint64_t seed) {
+  check(similarity.rows <= similarity.cols, "an assignment needs at least as many columns as rows");
+  const auto row_order = seeded_permutation(similarity.rows, seed);
+  const auto col_order = seeded_permutation(similarity.cols, seed ^ 0xA5A5A5A5A5A5A5A5ULL);
+  Matrix cost(similarity.rows, similarity.cols);
+  for (std::size_t i = 0; i < cost.rows; ++i) {
+    const auto from = similarity.row(row_order[i]);
+    for (std::size_t j = 0; j < cost.cols; ++j) cost.at(i, j) = -from[col_order[j]];
+  }
+  const auto solved = Solver(cost).solve();
+  std::vector<std::size_t> pairing(similarity.rows);
+  for (std::size_t i = 0; i < solved.size(); ++i) pairing[row_order[i]] = col_order[solved[i]];
+  return pairing;
+}
+
+std::size_t matched_count(const Matrix& similarity, std::uint64_t seed) {
+  const auto pairing = best_assignment(similarity, seed);
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < pairing.size(); ++i) {
+    if (pairing[i] != i) continue;
+    const auto row = similarity.row(i);
+    bool tied = false;
+    for (std::size_t j = 0; j < row.size() && !tied; ++j) tied = j != i && row[j] == row[i];
+    count += tied ? 0 : 1;
+  }
+  return count;
+}
+
+}  // namespace pedigree

@@ -1,0 +1,276 @@
+#include "compare/change.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <numeric>
+#include <set>
+#include <string_view>
+
+#include "model/weights.h"
+
+namespace pedigree {
+namespace {
+
+constexpr std::array<std::string_view, 4> attention_roles = {"attn.q", "attn.k", "attn.v",
+                                                             "attn.o"};
+constexpr std::array<std::string_view, 3> neuron_roles = {"ffn.gate", "ffn.up", "ffn.down"};
+constexpr std::array<std::string_view, 4> gain_roles = {"attn.norm", "ffn.norm", "attn.q.norm",
+                                                        "attn.k.norm"};
+
+Matrix steps_of(const Block& block, std::span<const std::size_t> rows,
+                std::span<const std::size_t> cols) {
+  if (block.steps.empty()) return {};
+  Matrix steps(rows.size(), cols.size());
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    for (std::size_t j = 0; j < cols.size(); ++j) {
+      steps.at(i, j) = static_cast<double>(block.steps[rows[i] * block.cols.size() + cols[j]]);
+    }
+  }
+  return steps;
+}
+
+void add_shared_block(std::vector<Change>& all, const Block* a, const Block* b) {
+  if (a == nullptr || b == nullptr) return;
+  const auto rows = shared_places(a->rows, b->rows);
+  const auto cols = shared_places(a->cols, b->cols);
+  if (rows.subject.empty() || cols.subject.empty()) return;
+  all.push_back({.role = a->role,
+                 .subject_layer = a->layer,
+                 .base_layer = b->layer,
+                 .subject = part_of(*a, rows.subject, cols.subject),
+                 .base = part_of(*b, rows.base, cols.base),
+                 .subject_steps = steps_of(*a, rows.subject, cols.subject),
+                 .base_steps = steps_of(*b, rows.base, cols.base),
+                 .subject_type = find_element_type(a->element_type),
+                 .base_type = find_element_type(b->element_type)});
+}
+
+void add_token_rows(std::vector<Change>& all, const Side& subject, const Side& base,
+                    std::string_view role) {
+  const Block* a = subject.sketch.block(role, -1);
+  const Block* b = base.sketch.block(role, -1);
+  if (a == nullptr || b == nullptr) return;
+  const CommonTokens tokens = common_tokens(subject.sketch, base.sketch);
+  const auto cols = shared_places(a->cols, b->cols);
+  std::vector<std::size_t> a_rows;
+  std::vector<std::size_t> b_rows;
+  for (std::size_t i = 0; i < tokens.subject_rows.size(); ++i) {
+    const auto at_a = std::ranges::lower_bound(a->rows, tokens.subject_rows[i]);
+    const auto at_b = std::ranges::lower_bound(b->rows, tokens.base_rows[i]);
+    if (at_a == a->rows.end() || at_b == b->rows.end() || *at_a != tokens.subject_rows[i] ||
+        *at_b != tokens.base_rows[i]) {
+      continue;
+    }
+    a_rows.push_back(static_cast<std::size_t>(at_a - a->rows.begin()));
+    b_rows.push_back(static_cast<std::size_t>(at_b - b->rows.begin()));
+  }
+  if (a_rows.empty() || cols.subject.empty()) return;
+  all.push_back({.role = std::string(role),
+                 .subject = part_of(*a, a_rows, cols.subject),
+                 .base = part_of(*b, b_rows, cols.base),
+                 .subject_steps = steps_of(*a, a_rows, cols.subject),
+                 .base_steps = steps_of(*b, b_rows, cols.base),
+                 .subject_type = find_element_type(a->element_type),
+                 .base_type = find_element_type(b->element_type)});
+}
+
+void add_gains(std::vector<Change>& all, const Gains* a, const Gains* b) {
+  if (a == nullptr || b == nullptr || a->values.size() != b->values.size()) return;
+  Change change{.role = a->role, .subject_layer = a->layer, .base_layer = b->layer};
+  change.is_vector = true;
+  change.subject = Matrix(1, a->values.size());
+  change.base = Matrix(1, b->values.size());
+  for (std::size_t i = 0; i < a->values.size(); ++i) {
+    change.subject.at(0, i) = static_cast<double>(a->values[i]);
+    change.base.at(0, i) = static_cast<double>(b->values[i]);
+  }
+  change.subject_type = find_element_type(a->element_type);
+  change.base_type = find_element_type(b->element_type);
+  all.push_back(std::move(change));
+}
+
+Result<Matrix> neuron_part(const Model& model, std::string_view role, int layer,
+                           std::span<const std::uint64_t> neurons,
+                           std::span<const std::uint64_t> dimensions) {
+  const CanonicalTensor* tensor = model.find(role, layer);
+  if (tensor == nullptr) return Matrix{};
+  const bool down = role == "ffn.down";
+  auto values = down ? read_block(model, *tensor, dimensions, neurons)
+                     : read_block(model, *tensor, neurons, dimensions);
+  if (!values) return std::unexpected(std::move(values.error()));
+  Matrix part(down ? dimensions.size() : neurons.size(), down ? neurons.size() : dimensions.size());
+  std::ranges::transform(*values, part.values.begin(),
+                         [](float value) { return static_cast<double>(value); });
+  return part;
+}
+
+// Neurons matched by content: both sides are read where their partners lie.
+std::optional<Problem> add_matched_neurons(std::vector<Change>& all, const Side& subject,
+                                           const Side& base, const Alignment& alignment,
+                                           std::size_t place) {
+  const auto [a, b] = alignment.layers[place];
+  const Block* gate = subject.sketch.block("ffn.gate", a);
+  if (gate == nullptr || alignment.neurons[place].empty()) return std::nullopt;
+  std::vector<std::uint64_t> mine;
+  std::vector<std::uint64_t> theirs;
+  for (const auto& [x, y] : alignment.neurons[place]) {
+    mine.push_back(x);
+    theirs.push_back(y);
+    if (mine.size() == 64) break;
+  }
+  for (const std::string_view role : neuron_roles) {
+    auto x = neuron_part(*subject.weights, role, a, mine, gate->cols);
+    if (!x) return std::move(x.error());
+    auto y = neuron_part(*base.weights, role, b, theirs, gate->cols);
+    if (!y) return std::move(y.error());
+    const Block* mine_block = subject.sketch.block(role, a);
+    const Block* their_block = base.sketch.block(role, b);
+    if (mine_block == nullptr || their_block == nullptr || x->values.empty()) continue;
+    all.push_back({.role = std::string(role),
+                   .subject_layer = a,
+                   .base_layer = b,
+                   .subject = std::move(*x),
+                   .base = std::move(*y),
+                   .subject_type = find_element_type(mine_block->element_type),
+                   .base_type = find_element_type(their_block->element_type)});
+  }
+  return std::nullopt;
+}
+
+bool all_rounded(const Matrix& fine, const ElementType* type, const Matrix& coarse) {
+  if (type == nullptr || type->precision == 0) return false;
+  for (std::size_t i = 0; i < fine.values.size(); ++i) {
+    const float rounded = rounded_to(*type, static_cast<float>(fine.values[i]));
+    if (rounded != static_cast<float>(coarse.values[i])) return false;
+  }
+  return true;
+}
+
+void measure(Change& change) {
+  double squares = 0;
+  double size = 0;
+  std::set<double> distinct;
+  for (std::size_t i = 0; i < change.base.values.size(); ++i) {
+    const double delta = change.subject.values[i] - change.base.values[i];
+    squares += delta * delta;
+    size += change.base.values[i] * change.base.values[i];
+    if (distinct.size() <= 16) distinct.insert(change.base.values[i]);
+  }
+  change.equal = change.subject.values == change.base.values;
+  change.relative_delta = size > 0 ? std::sqrt(squares / size) : (squares > 0 ? 1.0 : 0.0);
+  change.subject_is_rounded = change.equal ||
+                              all_rounded(change.base, change.subject_type, change.subject);
+  change.base_is_rounded = change.equal ||
+                           all_rounded(change.subject, change.base_type, change.base);
+  change.informative = distinct.size() > 16;
+}
+
+Change* find_change(std::vector<Change>& all, std::string_view role, int layer) {
+  const auto at = std::ranges::find_if(all, [&](const Change& change) {
+    return change.role == role && change.subject_layer == layer;
+  });
+  return at == all.end() ? nullptr : &*at;
+}
+
+double factor_of(std::span<const double> subject, std::span<const double> base) {
+  const double across = std::inner_product(base.begin(), base.end(), subject.begin(), 0.0);
+  const double own = std::inner_product(base.begin(), base.end(), base.begin(), 0.0);
+  return own > 0 ? across / own : 1;
+}
+
+std::vector<double> column(const Matrix& matrix, std::size_t index) {
+  std::vector<double> values(matrix.rows);
+  for (std::size_t i = 0; i < matrix.rows; ++i) values[i] = matrix.at(i, index);
+  return values;
+}
+
+double middle(std::vector<double> values) {
+  if (values.empty()) return 0;
+  const auto half = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::ranges::nth_element(values, half);
+  return *half;
+}
+
+}  // namespace
+
+Result<std::vector<Change>> changes(const Side& subject, const Side& base,
+                                    const Alignment& alignment) {
+  std::vector<Change> all;
+  const auto block = [](const Side& side, std::string_view role, int layer) {
+    return side.sketch.block(role, layer);
+  };
+  if (alignment.hidden_by_index) {
+    add_token_rows(all, subject, base, "embed.tokens");
+    add_token_rows(all, subject, base, "head.out");
+    add_gains(all, subject.sketch.gain("head.norm", -1), base.sketch.gain("head.norm", -1));
+  }
+  for (std::size_t i = 0; i < alignment.layers.size(); ++i) {
+    const auto [a, b] = alignment.layers[i];
+    if (!alignment.hidden_by_index) continue;
+    for (const auto role : attention_roles) {
+      add_shared_block(all, block(subject, role, a), block(base, role, b));
+    }
+    if (alignment.neurons_by_index) {
+      for (const auto role : neuron_roles) {
+        add_shared_block(all, block(subject, role, a), block(base, role, b));
+      }
+    } else if (subject.weights != nullptr && base.weights != nullptr) {
+      if (auto problem = add_matched_neurons(all, subject, base, alignment, i)) {
+        return std::unexpected(std::move(*problem));
+      }
+    }
+    for (const auto role : gain_roles) {
+      add_gains(all, subject.sketch.gain(role, a), base.sketch.gain(role, b));
+    }
+  }
+  std::ranges::for_each(all, measure);
+  return all;
+}
+
+Rescaling take_out_rescaling(std::vector<Change>& all) {
+  std::vector<double> sizes;
+  std::vector<double> undone;
+  std::vector<std::pair<Change*, Change*>> pairs;
+  for (Change& up : all) {
+    if (up.role != "ffn.up") continue;
+    Change* down = find_change(all, "ffn.down", up.subject_layer);
+    if (down == nullptr || down->subject.cols != up.subject.rows) continue;
+    pairs.emplace_back(&up, down);
+    for (std::size_t i = 0; i < up.subject.rows; ++i) {
+      const double c = std::abs(factor_of(up.subject.row(i), up.base.row(i)));
+      const double d = std::abs(factor_of(column(down->subject, i), column(down->base, i)));
+      if (c <= 0 || d <= 0) continue;
+      sizes.push_back(std::max(c, 1 / c));
+      undone.push_back(std::max(c * d, 1 / (c * d)));
+    }
+  }
+  Rescaling rescaling;
+  if (sizes.empty()) return rescaling;
+  rescaling.median_factor = middle(sizes);
+  rescaling.found = rescaling.median_factor > 1.1 &&
+                    middle(undone) - 1 < 0.2 * (rescaling.median_factor - 1);
+  if (!rescaling.found) return rescaling;
+  for (auto& [up, down] : pairs) {
+    for (std::size_t i = 0; i < up->subject.rows; ++i) {
+      const double c = factor_of(up->subject.row(i), up->base.row(i));
+      const double d = factor_of(column(down->subject, i), column(down->base, i));
+      if (c == 0 || d == 0) continue;
+      for (double& value : up->subject.row(i)) value /= c;
+      for (std::size_t j = 0; j < down->subject.rows; ++j) down->subject.at(j, i) /= d;
+    }
+    measure(*up);
+    measure(*down);
+  }
+  return rescaling;
+}
+
+double median_relative_delta(const std::vector<Change>& all) {
+  std::vector<double> deltas;
+  for (const Change& change : all) {
+    if (!change.is_vector && change.subject_layer >= 0) deltas.push_back(change.relative_delta);
+  }
+  return middle(std::move(deltas));
+}
+
+}  // namespace pedigree

@@ -1,0 +1,106 @@
+#include "compare/pairing.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+
+#include "base/parallel.h"
+#include "compare/assignment.h"
+#include "compare/bounds.h"
+
+namespace pedigree {
+namespace {
+
+constexpr std::uint64_t relabelling_seed = 0x70656469677265ULL;  // part of the scheme "…-pairing/1"
+
+Cell cell_of(const Witness& witness) {
+  const Matrix cosines = similarity(witness);
+  return {.matched = matched_count(cosines, relabelling_seed),
+          .units = witness.units,
+          .witnesses = 1};
+}
+
+}  // namespace
+
+void Cell::add(const Cell& other) {
+  matched += other.matched;
+  units += other.units;
+  witnesses += other.witnesses;
+}
+
+Cell neuron_cell(const Fingerprint& subject, int a, const Fingerprint& base, int b) {
+  const auto witness = neuron_witness(subject, a, base, b);
+  return witness ? cell_of(*witness) : Cell{};
+}
+
+Cell value_cell(const Fingerprint& subject, int a, const Fingerprint& base, int b) {
+  Cell cell;
+  for (const Witness& witness : value_witnesses(subject, a, base, b)) cell.add(cell_of(witness));
+  return cell;
+}
+
+Cell response_cell(const Fingerprint& subject, int a, const Fingerprint& base, int b) {
+  const auto witness = response_witness(subject, a, base, b);
+  return witness ? cell_of(*witness) : Cell{};
+}
+
+Cell hidden_cell(const Fingerprint& subject, const Fingerprint& base, const LayerMap& layers) {
+  const auto witness = hidden_witness(subject, base, layers);
+  return witness ? cell_of(*witness) : Cell{};
+}
+
+double log10_p(const Cell& cell, double log10_tries) {
+  return std::min(0.0, log10_pooled_matches(cell.matched, cell.witnesses) + log10_tries);
+}
+
+bool stands_out(const Cell& cell, std::size_t cells) {
+  return cell.witnesses > 0 && log10_p(cell, std::log10(static_cast<double>(cells))) <= -4;
+}
+
+CellTable cell_table(int subject_layers, int base_layers, const CellOf& cell, unsigned threads) {
+  CellTable table{.subject_layers = subject_layers, .base_layers = base_layers};
+  table.cells.resize(static_cast<std::size_t>(subject_layers) *
+                     static_cast<std::size_t>(base_layers));
+  const auto columns = static_cast<std::size_t>(base_layers);
+  const auto problem = parallel_for(
+      table.cells.size(), threads, {}, [&](std::size_t i) -> std::optional<Problem> {
+        table.cells[i] = cell(static_cast<int>(i / columns), static_cast<int>(i % columns));
+        return std::nullopt;
+      });
+  check(!problem, "computing a layer cell cannot fail");
+  return table;
+}
+
+LayerMap best_layer_map(const CellTable& table) {
+  LayerMap map;
+  int expected = 0;
+  for (int a = 0; a < table.subject_layers; ++a) {
+    int best = -1;
+    for (int b = 0; b < table.base_layers; ++b) {
+      const Cell& cell = table.at(a, b);
+      if (!stands_out(cell, table.cells.size())) continue;
+      const std::size_t best_matched = best < 0 ? 0 : table.at(a, best).matched;
+      const bool nearer = std::abs(b - expected) < std::abs(best - expected);
+      if (cell.matched > best_matched || (cell.matched == best_matched && nearer)) best = b;
+    }
+    if (best < 0) continue;
+    map.emplace_back(a, best);
+    expected = best + 1;
+  }
+  return map;
+}
+
+LayerMap identity_map(const Fingerprint& subject, const Fingerprint& base) {
+  LayerMap map;
+  const auto depth = std::min(subject.architecture.layers, base.architecture.layers);
+  for (int i = 0; i < static_cast<int>(depth); ++i) map.emplace_back(i, i);
+  return map;
+}
+
+Cell pooled(const LayerMap& map, const CellOf& cell) {
+  Cell total;
+  for (const auto& [a, b] : map) total.add(cell(a, b));
+  return total;
+}
+
+}  // namespace pedigree

@@ -1,0 +1,89 @@
+// Witnesses: sets of exchangeable units with the same features on both sides.
+//
+// statistics.md section 2 says what may be permuted. Rows and columns of one
+// matrix are never two witnesses; gate, up and down of a layer are one, and all
+// that hangs on the residual stream is one for the whole model.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "compare/assignment.h"
+#include "fingerprint/fingerprint.h"
+
+namespace pedigree {
+
+using LayerMap = std::vector<std::pair<int, int>>;  // (subject layer, base layer), ascending
+
+// The same units (rows) seen through the same features (columns) on both sides.
+struct View {
+  Matrix subject;
+  Matrix base;
+  // Views with one group number are added and then taken without sign: an up row
+  // and its down column may both be negated without changing the model.
+  int unsigned_group = -1;
+};
+
+struct Witness {
+  std::vector<View> views = {};
+  std::size_t units = 0;  // rows that carry information on both sides
+};
+
+// Fewer units than this say nothing.
+inline constexpr std::size_t fewest_units = 16;
+// Fewer shared sampled indices than this: a stage is `insufficient`.
+inline constexpr std::size_t fewest_shared = 20;
+
+// FFN neurons of one layer pair through gate, up (rows) and down (columns).
+std::optional<Witness> neuron_witness(const Fingerprint& subject, int subject_layer,
+                                      const Fingerprint& base, int base_layer);
+
+// Value channels of the sampled KV heads of one layer pair: a witness a head.
+std::vector<Witness> value_witnesses(const Fingerprint& subject, int subject_layer,
+                                     const Fingerprint& base, int base_layer);
+
+// Residual dimensions through columns of q, k, v, rows of o, and columns of the
+// embeddings and the head for tokens both have: one witness for the model.
+std::optional<Witness> hidden_witness(const Fingerprint& subject, const Fingerprint& base,
+                                      const LayerMap& layers);
+
+// FFN neurons of one layer pair through their responses to common tokens.
+std::optional<Witness> response_witness(const Fingerprint& subject, int subject_layer,
+                                        const Fingerprint& base, int base_layer);
+
+// Units × units. Per view and side: rows to unit length, columns centred and
+// scaled over the units (which removes common offsets, massive dimensions and
+// scales folded into a norm), rows to unit length again; then cosines, summed.
+// Nothing here looks at an index, so under the null every pairing of the units
+// is equally likely.
+Matrix similarity(const Witness& witness);
+
+// The same for sides with different numbers of units: subject units × base units.
+Matrix rectangular_similarity(const Witness& witness);
+
+// Rows (by position) of tokens both sides sampled, ascending by token hash.
+struct CommonTokens {
+  std::vector<std::uint64_t> subject_rows = {};
+  std::vector<std::uint64_t> base_rows = {};
+  std::vector<std::size_t> subject_places = {};  // in Fingerprint::tokens
+  std::vector<std::size_t> base_places = {};
+};
+CommonTokens common_tokens(const Fingerprint& subject, const Fingerprint& base);
+
+// Positions in two ascending lists of the values they share.
+struct SharedPlaces {
+  std::vector<std::size_t> subject = {};
+  std::vector<std::size_t> base = {};
+};
+SharedPlaces shared_places(std::span<const std::uint64_t> subject,
+                           std::span<const std::uint64_t> base);
+
+// The rows and columns of a block at the given positions; transposed on request.
+Matrix part_of(const Block& block, std::span<const std::size_t> rows,
+               std::span<const std::size_t> cols, bool transposed = false);
+
+}  // namespace pedigree
