@@ -9,12 +9,15 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "base/problem.h"
 #include "base/source.h"
 #include "formats/limits.h"
 #include "tensor/tensor.h"
@@ -22,15 +25,15 @@
 namespace pedigree {
 
 struct WeightFile {
-  std::string_view format;           // Format::id
-  std::vector<TensorEntry> tensors;  // by offset, then by position in the header
-  std::vector<std::pair<std::string, std::string>> metadata;  // in file order
-  std::vector<Problem> problems;  // what is wrong but leaves the rest trustworthy
+  std::string_view format = {};           // Format::id
+  std::vector<TensorEntry> tensors = {};  // by offset, then by position in the header
+  std::vector<std::pair<std::string, std::string>> metadata = {};  // in file order
+  std::vector<Problem> problems = {};  // what is wrong but leaves the rest trustworthy
 };
 
 // A git-lfs pointer that stands where weights should be.
 struct LfsPointer {
-  std::string oid;         // 64 hex digits of the SHA-256 of the real file
+  std::string oid = {};    // 64 hex digits of the SHA-256 of the real file
   std::uint64_t size = 0;  // of the real file
 };
 

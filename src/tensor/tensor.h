@@ -18,11 +18,11 @@ struct Extent {
 };
 
 struct TensorEntry {
-  std::string name;                   // valid UTF-8; bad bytes percent-escaped
-  const ElementType* type = nullptr;  // never null once read; a row of the table
-  std::string type_name;              // as the file spells it
-  std::vector<std::uint64_t> shape;   // row-major, outermost first; empty for a scalar
-  Extent extent;
+  std::string name = {};                  // valid UTF-8; bad bytes percent-escaped
+  const ElementType* type = nullptr;      // never null once read; a row of the table
+  std::string type_name = {};             // as the file spells it
+  std::vector<std::uint64_t> shape = {};  // row-major, outermost first; empty for a scalar
+  Extent extent = {};
 
   std::uint64_t element_count() const;  // product of shape; checked when the file was read
 };
