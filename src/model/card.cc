@@ -49,7 +49,8 @@ std::optional<Claim::Kind> kind_of(const YamlScalar& scalar) {
   if (scalar.top == "tags") return tag;
   if (scalar.top == "model_name" || scalar.path == "model-index[0].name") return name;
   if (scalar.top == "quantized_by") return quantization;
-  if (scalar.top == "new_version" || scalar.top == "library_name" || scalar.top == "model_creator") {
+  if (scalar.top == "new_version" || scalar.top == "library_name" ||
+      scalar.top == "model_creator") {
     return other;
   }
   return std::nullopt;
@@ -57,7 +58,8 @@ std::optional<Claim::Kind> kind_of(const YamlScalar& scalar) {
 
 class ClaimCollector {
  public:
-  ClaimCollector(std::string_view file, std::vector<Claim>& claims) : file_(file), claims_(claims) {}
+  ClaimCollector(std::string_view file, std::vector<Claim>& claims)
+      : file_(file), claims_(claims) {}
 
   void take(const YamlScalar& scalar) {
     const auto kind = kind_of(scalar);
@@ -105,10 +107,9 @@ void note_missing_base(const std::vector<YamlScalar>& scalars, std::string_view 
   if (named) return;
   const auto empty = std::ranges::find(scalars, "base_model", &YamlScalar::top);
   const bool stands = empty != scalars.end();
-  Problem problem =
-      make_problem("card-base-model-missing", std::string(file),
-                   stands ? "base_model stands in the card without a value"
-                          : "the card does not say what the model was made from");
+  Problem problem = make_problem("card-base-model-missing", std::string(file),
+                                 stands ? "base_model stands in the card without a value"
+                                        : "the card does not say what the model was made from");
   if (stands) problem.line = empty->line;
   reading.problems.push_back(std::move(problem));
 }

@@ -22,10 +22,10 @@ struct Claim {
     other
   };
   Kind kind = Kind::other;
-  std::string key;    // "base_model", "_name_or_path", "models[0].model"
-  std::string value;  // as written
-  std::string file;   // relative path
-  unsigned line = 0;  // 1-based; 0 when the place has no lines (a binary header)
+  std::string key = {};    // "base_model", "_name_or_path", "models[0].model"
+  std::string value = {};  // as written
+  std::string file = {};   // relative path
+  unsigned line = 0;       // 1-based; 0 when the place has no lines (a binary header)
 };
 
 std::string_view claim_kind_name(Claim::Kind kind);

@@ -24,8 +24,8 @@ bool names_a_parent(const YamlScalar& scalar) {
 std::optional<Claim::Kind> kind_of(const YamlScalar& scalar) {
   if (scalar.null || scalar.value.empty()) return std::nullopt;
   if (names_a_parent(scalar)) return Claim::Kind::merge_recipe;
-  constexpr std::array<std::string_view, 6> told = {"merge_method",  "tokenizer_source", "gate_mode",
-                                                    "layer_range",   "dtype",            "name"};
+  constexpr std::array<std::string_view, 6> told = {
+      "merge_method", "tokenizer_source", "gate_mode", "layer_range", "dtype", "name"};
   if (std::ranges::find(told, scalar.key) != told.end()) return Claim::Kind::other;
   return std::nullopt;
 }
@@ -67,9 +67,9 @@ bool looks_like_a_recipe(std::string_view block) {
 RecipeReading read_merge_recipe(std::string_view text, std::string_view file, unsigned first_line) {
   RecipeReading reading;
   // mergekit-multi separates the stages of one recipe by document markers.
-  auto document = flatten_yaml(
-      text, {.file = file, .code = "merge-recipe-unparsed", .first_line = first_line},
-      {.documents = 64});
+  auto document =
+      flatten_yaml(text, {.file = file, .code = "merge-recipe-unparsed", .first_line = first_line},
+                   {.documents = 64});
   if (!document) {
     reading.problems.push_back(std::move(document.error()));
     return reading;

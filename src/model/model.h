@@ -21,45 +21,49 @@
 namespace pedigree {
 
 struct ModelFile {
-  std::string path;    // relative to the root
-  std::string format;  // "safetensors", "config", "card", "tokenizer", "lfs-pointer", "other", …
+  std::string path = {};  // relative to the root
+  // "safetensors", "config", "card", "tokenizer", "lfs-pointer", "other", …
+  std::string format = {};
   std::uint64_t size = 0;
-  std::optional<std::string>
-      expected_sha256;        // from an LFS pointer, a hub-cache blob or a checksum list beside it
-  std::string expected_from;  // which of these
+  // From an LFS pointer, a hub-cache blob or a checksum list beside it.
+  std::optional<std::string> expected_sha256 = {};
+  std::string expected_from = {};  // which of these
+  // The hub names small files by git's blob id instead.
+  std::optional<std::string> expected_git_sha1 = {};
 };
 
 struct StoredTensor {
-  TensorEntry entry;
+  TensorEntry entry = {};
   std::size_t shard = 0;  // index into Model::shards
 };
 
 // One logical matrix or vector of the architecture, and where it lies in a
 // stored tensor. Matrices are [out, in], vectors have cols == 1.
 struct CanonicalTensor {
-  std::string role;  // "ffn.gate", "attn.q", "embed.tokens", "attn.norm"; biases end in ".bias"
-  int layer = -1;    // -1: not in a layer
-  int expert = -1;   // -1: not an expert
+  // "ffn.gate", "attn.q", "embed.tokens", "attn.norm"; biases end in ".bias"
+  std::string role = {};
+  int layer = -1;   // -1: not in a layer
+  int expert = -1;  // -1: not an expert
   std::uint64_t rows = 0;
   std::uint64_t cols = 1;
-  std::size_t tensor = 0;               // index into Model::tensors
-  bool transposed = false;              // stored as [in, out]
-  std::uint64_t first_row = 0;          // of the stored out axis, for fused tensors
-  std::vector<std::string> transforms;  // "transpose", "split-concat"; empty when stored as is
+  std::size_t tensor = 0;                    // index into Model::tensors
+  bool transposed = false;                   // stored as [in, out]
+  std::uint64_t first_row = 0;               // of the stored out axis, for fused tensors
+  std::vector<std::string> transforms = {};  // "transpose", "split-concat"; empty when stored as is
 };
 
 struct ModelInfo {
-  std::string name;  // directory or file name, for reports
-  std::string root;  // as given
-  std::vector<ModelFile> files;
-  std::vector<std::string> formats;   // of the weights, sorted, unique
-  std::vector<StoredTensor> tensors;  // sorted by name
-  std::vector<CanonicalTensor>
-      canonical;  // sorted by (layer, role, expert); tensors without a role are absent
-  Architecture architecture;
-  std::optional<Tokenizer> tokenizer;
-  std::vector<Claim> claims;
-  std::vector<Problem> problems;
+  std::string name = {};  // directory or file name, for reports
+  std::string root = {};  // as given
+  std::vector<ModelFile> files = {};
+  std::vector<std::string> formats = {};   // of the weights, sorted, unique
+  std::vector<StoredTensor> tensors = {};  // sorted by name
+  // Sorted by (layer, role, expert); tensors without a role are absent.
+  std::vector<CanonicalTensor> canonical = {};
+  Architecture architecture = {};
+  std::optional<Tokenizer> tokenizer = {};
+  std::vector<Claim> claims = {};
+  std::vector<Problem> problems = {};
   std::uint64_t weight_bytes = 0;   // of all tensors
   std::uint64_t parameters = 0;     // elements of floating tensors
   std::uint64_t missing_bytes = 0;  // behind LFS pointers
@@ -68,15 +72,15 @@ struct ModelInfo {
 };
 
 struct Model : ModelInfo {
-  std::vector<std::unique_ptr<Source>> shards;
+  std::vector<std::unique_ptr<Source>> shards = {};
 
   const CanonicalTensor* find(std::string_view role, int layer = -1, int expert = -1) const;
   std::uint64_t bytes_read() const;  // from the shards so far
 };
 
 struct OpenOptions {
-  Limits limits;
-  std::string revision;  // for a hub-cache repository; refs/main when empty
+  Limits limits = {};
+  std::string revision = {};  // for a hub-cache repository; refs/main when empty
 };
 
 // MODEL as in the contract: a directory, a hub-cache repository, a weight file

@@ -1,0 +1,170 @@
+#include "model/config_facts.h"
+
+#include <fmt/format.h>
+
+#include <initializer_list>
+#include <utility>
+
+#include "model/manifest_json.h"
+
+namespace pedigree {
+namespace {
+
+using Spellings = std::initializer_list<std::string_view>;
+
+// Where the decoder's facts are looked for: its own object first, then the root.
+struct Places {
+  const JsonValue* nested = nullptr;
+  const JsonValue& root;
+
+  const JsonValue* find(Spellings spellings) const {
+    for (const JsonValue* place : {nested, &root}) {
+      if (place == nullptr) continue;
+      for (const std::string_view spelling : spellings) {
+        const JsonValue* value = json_at(*place, spelling);
+        if (value != nullptr && value->kind != JsonValue::Kind::null) return value;
+      }
+    }
+    return nullptr;
+  }
+  std::optional<std::uint64_t> count(Spellings spellings) const {
+    const JsonValue* value = find(spellings);
+    return value == nullptr ? std::nullopt : value->as_u64();
+  }
+  std::optional<double> number(Spellings spellings) const {
+    const JsonValue* value = find(spellings);
+    return value == nullptr ? std::nullopt : value->as_number();
+  }
+  std::string text(Spellings spellings) const {
+    const JsonValue* value = find(spellings);
+    return std::string(value == nullptr ? "" : value->as_string().value_or(""));
+  }
+  std::optional<bool> truth(Spellings spellings) const {
+    const JsonValue* value = find(spellings);
+    return value == nullptr ? std::nullopt : value->as_bool();
+  }
+};
+
+const JsonValue* find_hidden(const Places& places) {
+  return places.find({"hidden_size", "n_embd", "d_model", "dim", "model_dim", "embed_dim"});
+}
+
+const JsonValue* find_nested(const JsonValue& root, std::string& name) {
+  if (find_hidden({nullptr, root}) != nullptr) return nullptr;
+  for (const std::string_view path : {"text_config", "llm_config", "language_config",
+                                      "thinker_config.text_config", "decoder", "encoder"}) {
+    const JsonValue* value = json_at(root, path);
+    if (value == nullptr || value->kind != JsonValue::Kind::object) continue;
+    name = path;
+    return value;
+  }
+  return nullptr;
+}
+
+void read_sizes(const Places& places, ConfigFacts& facts) {
+  if (const JsonValue* hidden = find_hidden(places)) facts.hidden = hidden->as_u64();
+  facts.layers =
+      places.count({"num_hidden_layers", "n_layer", "n_layers", "num_layers", "num_decoder_layers",
+                    "num_transformer_layers", "decoder_layers", "encoder_layers"});
+  facts.heads = places.count({"num_attention_heads", "n_head", "n_heads", "num_heads"});
+  facts.kv_heads =
+      places.count({"num_key_value_heads", "n_head_kv", "num_kv_heads", "n_kv_heads",
+                    "multi_query_group_num", "attn_config.kv_n_heads", "num_query_groups"});
+  if (!facts.kv_heads && places.truth({"multi_query"}) == true &&
+      places.truth({"new_decoder_architecture"}) != true) {
+    facts.kv_heads = 1;
+  }
+  facts.head_dim = places.count({"head_dim", "attention_head_dim", "kv_channels"});
+  if (!facts.head_dim) {
+    const auto plain = places.count({"qk_nope_head_dim"});
+    const auto rotary = places.count({"qk_rope_head_dim"});
+    constexpr std::uint64_t sane = std::uint64_t{1} << 32U;
+    if (plain && rotary && *plain < sane && *rotary < sane) facts.head_dim = *plain + *rotary;
+  }
+  facts.ffn = places.count({"intermediate_size", "n_inner", "ffn_dim", "ffn_hidden_size", "d_ff",
+                            "encoder_ffn_dim", "ffn_config.ffn_hidden_size", "hidden_dim"});
+  // Qwen's first generation counts gate and up together.
+  if (facts.ffn && facts.model_type == "qwen") facts.ffn = *facts.ffn / 2;
+  facts.expert_ffn = places.count({"moe_intermediate_size", "moe_ffn_hidden_size"});
+  facts.vocab = places.count({"vocab_size", "padded_vocab_size", "n_vocab"});
+  facts.context = places.count({"max_position_embeddings", "n_positions", "n_ctx", "max_seq_len",
+                                "seq_length", "max_sequence_length", "model_max_length"});
+  facts.experts =
+      places.count({"num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts",
+                    "ffn_config.moe_num_experts", "moe.num_experts"});
+  facts.experts_used =
+      places.count({"num_experts_per_tok", "num_experts_per_token", "moe_top_k", "top_k_experts",
+                    "experts_per_token", "ffn_config.moe_top_k", "moe.num_experts_per_tok"});
+}
+
+std::string declared_quantization(const Places& places) {
+  const JsonValue* declared = places.find({"quantization_config", "compression_config"});
+  if (declared == nullptr || declared->kind != JsonValue::Kind::object) return {};
+  for (const std::string_view key : {"quant_method", "quant_algo", "format"}) {
+    const JsonValue* value = declared->find(key);
+    if (value != nullptr && value->as_string()) return std::string(*value->as_string());
+  }
+  // Early bitsandbytes configs name no method.
+  for (const std::string_view key : {"load_in_8bit", "load_in_4bit"}) {
+    const JsonValue* value = declared->find(key);
+    if (value != nullptr && value->as_bool() == true) return "bitsandbytes";
+  }
+  return "unspecified";
+}
+
+// Depth is bounded by the JSON reader; the total is bounded here, because long
+// keys above many values would multiply.
+constexpr std::size_t max_entry_bytes = std::size_t{32} << 20U;
+
+void list_entries(const JsonValue& value, const std::string& path, std::size_t& bytes,
+                  std::vector<ConfigEntry>& entries) {
+  if (bytes > max_entry_bytes) return;
+  if (value.kind == JsonValue::Kind::object) {
+    for (const auto& [key, member] : value.members) {
+      list_entries(member, path.empty() ? key : path + "." + key, bytes, entries);
+    }
+  } else if (value.kind == JsonValue::Kind::array) {
+    for (std::size_t index = 0; index < value.items.size(); ++index) {
+      list_entries(value.items[index], fmt::format("{}[{}]", path, index), bytes, entries);
+    }
+  } else {
+    entries.push_back({.key = path, .value = json_scalar_text(value), .line = value.line});
+    bytes += path.size() + entries.back().value.size();
+  }
+}
+
+}  // namespace
+
+ConfigFacts config_facts(const JsonValue& config, std::string_view file) {
+  ConfigFacts facts;
+  if (config.kind != JsonValue::Kind::object) return facts;
+  facts.present = true;
+  facts.file = std::string(file);
+  const Places places{find_nested(config, facts.nested), config};
+  facts.model_type = Places{nullptr, config}.text({"model_type"});
+  if (places.nested != nullptr) {
+    facts.nested_model_type = Places{nullptr, *places.nested}.text({"model_type"});
+  }
+  if (const JsonValue* classes = config.find("architectures")) {
+    for (const JsonValue& item : classes->items) {
+      if (item.as_string()) facts.architectures.emplace_back(*item.as_string());
+    }
+  }
+  read_sizes(places, facts);
+  facts.norm_eps = places.number({"rms_norm_eps", "layer_norm_eps", "layer_norm_epsilon",
+                                  "norm_epsilon", "layernorm_epsilon", "norm_eps"});
+  facts.rope_theta = places.number({"rope_theta", "rotary_emb_base", "rope_parameters.rope_theta"});
+  facts.activation = places.text({"hidden_act", "hidden_activation", "activation_function",
+                                  "mlp_hidden_act", "ffn_config.ffn_act_fn.name"});
+  facts.tie_word_embeddings = places.truth({"tie_word_embeddings"});
+  facts.torch_dtype = places.text({"torch_dtype", "dtype"});
+  facts.attention_bias =
+      places.truth({"attention_bias", "qkv_bias", "add_qkv_bias", "use_attention_bias", "bias"});
+  facts.auto_map = places.find({"auto_map"}) != nullptr;
+  facts.quantization = declared_quantization(places);
+  std::size_t bytes = 0;
+  list_entries(config, {}, bytes, facts.entries);
+  return facts;
+}
+
+}  // namespace pedigree
