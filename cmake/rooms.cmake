@@ -1,6 +1,14 @@
-# pedigree_room(NAME SEES lower… USES packages…): one static library from the
-# folder src/NAME. The folder is the list of sources; *.json files in it (at any
-# depth) are embedded as bytes, so the binary needs no file at run time.
+# pedigree_room(NAME SEES lower… USES packages… DOORS headers…): one static
+# library from the folder src/NAME. The folder is the list of sources; *.json
+# files in it (at any depth) are embedded as bytes, so the binary needs no file at
+# run time. Other rooms may include NAME/NAME.h, what that includes of its own
+# room, and the headers after DOORS; scripts/check_layers.py reads these lines.
+
+# Compiling the same bytes again is free where ccache is there.
+find_program(PEDIGREE_CCACHE ccache)
+if(PEDIGREE_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${PEDIGREE_CCACHE})
+endif()
 
 add_library(pedigree_options INTERFACE)
 target_include_directories(pedigree_options INTERFACE ${CMAKE_SOURCE_DIR}/src)
@@ -20,7 +28,7 @@ endif()
 target_link_options(pedigree_options INTERFACE -Wl,-z,relro,-z,now)
 
 function(pedigree_room name)
-  cmake_parse_arguments(room "" "" "SEES;USES" ${ARGN})
+  cmake_parse_arguments(room "" "" "SEES;USES;DOORS" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cc)
   list(FILTER sources EXCLUDE REGEX "/cli/main\\.cc$")
   file(GLOB_RECURSE data CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.json)
