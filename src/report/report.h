@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "compare/compare.h"
+#include "report/explanation.h"
 
 namespace pedigree {
 
@@ -34,6 +35,31 @@ struct Subject {
   std::string fingerprint_scheme;  // when it was read from a fingerprint
 };
 
+// A file that `fingerprint` wrote, and what it cost.
+struct Written {
+  std::string model;
+  std::string path;
+  std::string scheme;
+  std::uint64_t size = 0;
+  std::uint64_t bytes_read = 0;    // of the weights
+  std::uint64_t weight_bytes = 0;  // of the model
+};
+
+// One expected digest held against the file it names.
+struct DigestCheck {
+  std::string file;
+  std::string expected;  // hex
+  std::string actual;    // hex; "" when the file is not there
+  std::string source;    // the list or pointer that names it
+  std::string state;     // match, mismatch, missing
+};
+
+// What --expect asked for.
+struct Expectation {
+  std::string wanted;  // derived, independent, identical
+  bool met = false;
+};
+
 struct Report {
   std::string command;  // "audit"
   std::string tool_version;
@@ -44,21 +70,31 @@ struct Report {
   std::vector<Comparison> comparisons;
   std::vector<Declared> declared;
   std::vector<Finding> findings;
-  std::vector<Problem> problems;  // those of the subject and of the run
-  bool show_tensors = false;      // inspect --tensors
-  std::string rerun;              // the command line that repeats this
+  std::vector<Problem> problems;        // those of the subject and of the run
+  std::vector<Written> written;         // fingerprint
+  std::vector<DigestCheck> checks;      // digest --verify
+  std::optional<Expectation> expected;  // compare --expect
+  bool show_tensors = false;            // inspect --tensors
+  bool show_files = false;              // inspect --formats
+  bool unreadable = false;              // a needed input could not be read: exit status 2
+  bool nothing_to_do = false;           // no weights, or only pointers to them: exit status 3
+  std::string rerun;                    // the command line that repeats this
 };
 
 struct RenderOptions {
   bool colour = false;
   unsigned width = 80;
-  bool compact = false;  // json: one line
+  bool compact = false;  // one line for the whole report (compare --pairs)
 };
 
 struct Reporter {
   std::string_view id;  // "text": the word after -o
   std::string_view title;
+
+  // Null when this version knows the format's name and cannot write it yet.
   std::string (*render)(const Report& report, const RenderOptions& options) = nullptr;
+  std::string (*explain)(std::span<const Explanation> entries,
+                         const RenderOptions& options) = nullptr;
 };
 
 std::span<const Reporter* const> reporters();

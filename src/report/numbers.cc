@@ -1,0 +1,61 @@
+#include "report/numbers.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <string_view>
+
+#include "base/problem.h"
+
+namespace pedigree {
+namespace {
+
+double parsed(std::string_view text) {
+  double value = 0;
+  const auto result = std::from_chars(text.data(), text.data() + text.size(), value);
+  check(result.ec == std::errc(), "a formatted number reads back");
+  return value == 0 ? 0 : value;  // no minus zero
+}
+
+}  // namespace
+
+double on_grid(double value) {
+  check(std::isfinite(value), "only finite numbers are reported");
+  return parsed(fmt::format("{:.6g}", value));
+}
+
+double log10_on_grid(double value) {
+  check(std::isfinite(value), "only finite numbers are reported");
+  return parsed(fmt::format("{:.1f}", value));
+}
+
+std::string number_text(double value) {
+  check(std::isfinite(value), "only finite numbers are reported");
+  return fmt::format("{:.4g}", value == 0 ? 0 : value);
+}
+
+std::string log10_text(double value) { return fmt::format("{:.1f}", log10_on_grid(value)); }
+
+std::string percent_text(double share) {
+  const double percent = on_grid(share) * 100;
+  // Nothing short of all is shown as 100 %, nothing but none as 0 %.
+  if (percent > 99 && percent < 100) return fmt::format("{:.1f} %", std::fmin(percent, 99.9));
+  if (percent > 0 && percent < 1) return fmt::format("{:.2g} %", percent);
+  return fmt::format("{:.0f} %", percent);
+}
+
+std::string count_text(std::uint64_t number) {
+  constexpr std::array<std::string_view, 4> units = {"thousand", "million", "billion", "trillion"};
+  if (number < 10'000) return fmt::format("{}", number);
+  double value = static_cast<double>(number) / 1000;
+  std::size_t unit = 0;
+  while (value >= 999.5 && unit + 1 < units.size()) {
+    value /= 1000;
+    ++unit;
+  }
+  return fmt::format("{:.{}f} {}", value, value < 9.995 ? 2 : value < 99.95 ? 1 : 0, units[unit]);
+}
+
+}  // namespace pedigree
