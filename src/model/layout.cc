@@ -1,0 +1,121 @@
+#include "model/layout.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "base/text.h"
+#include "model/layout_hub.h"
+
+namespace pedigree {
+namespace {
+
+namespace fs = std::filesystem;
+
+Problem incomplete(std::string file) {
+  return make_problem("incomplete-download", std::move(file), "this download never finished");
+}
+
+Result<ModelLayout> layout_of_directory(const fs::path& folder, const fs::path& confinement,
+                                        std::string name) {
+  auto listing = list_directory(folder, confinement);
+  if (!listing) return std::unexpected(std::move(listing.error()));
+  ModelLayout layout;
+  layout.name = std::move(name);
+  layout.files = std::move(listing->files);
+  layout.problems = std::move(listing->problems);
+  for (const ListedFile& file : layout.files) {
+    if (side_file_kind(file.path) == "incomplete") layout.problems.push_back(incomplete(file.path));
+  }
+  return layout;
+}
+
+Result<ModelLayout> layout_of_snapshot(const fs::path& snapshot, const fs::path& repository) {
+  auto layout = layout_of_directory(snapshot, repository, repository_name(repository));
+  if (!layout) return layout;
+  for (const std::string& blob : unfinished_blobs(repository)) {
+    layout->problems.push_back(incomplete("blobs/" + percent_escaped(blob)));
+  }
+  return layout;
+}
+
+Result<ModelLayout> layout_of_folder(const fs::path& folder, const std::string& revision) {
+  if (is_hub_repository(folder)) {
+    const auto snapshot = find_snapshot(folder, revision);
+    if (!snapshot) return std::unexpected(snapshot.error());
+    return layout_of_snapshot(*snapshot, folder);
+  }
+  if (const auto repository = repository_of_snapshot(folder)) {
+    return layout_of_snapshot(folder, *repository);
+  }
+  const auto repositories = repositories_in(folder);
+  if (repositories.size() == 1) return layout_of_folder(repositories.front(), revision);
+  if (repositories.size() > 1) {
+    return std::unexpected(
+        make_problem("not-a-model", percent_escaped(folder.filename().string()),
+                     fmt::format("this is a cache of {} models, {} among them; name one of them",
+                                 repositories.size(), repository_name(repositories.front()))));
+  }
+  return layout_of_directory(folder, folder, percent_escaped(folder.filename().string()));
+}
+
+Result<ModelLayout> layout_of_index(const fs::path& folder, const std::string& leaf) {
+  const auto repository = repository_of_snapshot(folder);
+  auto layout =
+      repository ? layout_of_snapshot(folder, *repository)
+                 : layout_of_directory(folder, folder, percent_escaped(folder.filename().string()));
+  if (layout) layout->given_index = percent_escaped(leaf);
+  return layout;
+}
+
+Result<ModelLayout> layout_of_file(const fs::path& path, const fs::path& real) {
+  std::error_code error;
+  const std::string leaf = path.filename().string();
+  if (side_file_kind(leaf) == "index") {
+    // The folder the name was given in, not the one a link leads to.
+    return layout_of_index(fs::canonical(fs::absolute(path).parent_path(), error), leaf);
+  }
+  ModelLayout layout;
+  layout.name = percent_escaped(leaf);
+  layout.single_file = true;
+  layout.files.push_back({.path = layout.name,
+                          .real_path = real.string(),
+                          .size = fs::file_size(real, error),
+                          .is_link = real.filename() != path.filename()});
+  if (error) return std::unexpected(make_problem("io-error", layout.name, error.message()));
+  return layout;
+}
+
+}  // namespace
+
+Result<ModelLayout> find_layout(const std::string& path, const std::string& revision) {
+  std::error_code error;
+  const fs::path real = fs::canonical(path, error);
+  if (error) {
+    return std::unexpected(make_problem("io-error", percent_escaped(path), error.message()));
+  }
+  const fs::file_status status = fs::status(real, error);
+  if (fs::is_directory(status)) return layout_of_folder(real, revision);
+  if (!fs::is_regular_file(status)) {
+    return std::unexpected(make_problem("not-a-regular-file", percent_escaped(path),
+                                        "this is neither a file nor a directory"));
+  }
+  return layout_of_file(path, real);
+}
+
+const ListedFile* ModelLayout::find(std::string_view path) const {
+  const auto at = std::ranges::lower_bound(files, path, {}, &ListedFile::path);
+  return at != files.end() && at->path == path ? &*at : nullptr;
+}
+
+std::string_view folder_of(std::string_view path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == path.npos ? std::string_view{} : path.substr(0, slash + 1);
+}
+
+std::string_view leaf_of(std::string_view path) { return path.substr(folder_of(path).size()); }
+
+}  // namespace pedigree

@@ -1,0 +1,39 @@
+// Which directory a MODEL argument means, and which files lie in it.
+//
+// A model is given as a directory, as a hub-cache repository (models--org--name
+// with refs, snapshots and blobs), as one snapshot of it, as an index of shards
+// or as one weight file. Nothing is opened for reading here.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/files.h"
+#include "base/problem.h"
+
+namespace pedigree {
+
+struct ModelLayout {
+  std::string name = {};         // "Llama-2-7b-hf", "org/name" of a hub-cache repository
+  bool single_file = false;      // one weight file was given: its neighbours are not looked at
+  std::string given_index = {};  // relative path of the index that was given, or ""
+  std::vector<ListedFile> files = {};  // sorted by path
+  std::vector<Problem> problems = {};
+
+  const ListedFile* find(std::string_view path) const;
+};
+
+Result<ModelLayout> find_layout(const std::string& path, const std::string& revision);
+
+// What a file beside the weights is for, from its relative path: "config",
+// "card", "tokenizer", "index", "training-state", … and "other".
+std::string_view side_file_kind(std::string_view path);
+
+// May a file of this name hold weights? Its content decides in the end.
+bool has_weight_name(std::string_view path);
+
+std::string_view folder_of(std::string_view path);  // "unet/" of "unet/model.bin"; "" at the root
+std::string_view leaf_of(std::string_view path);    // "model.bin"
+
+}  // namespace pedigree
