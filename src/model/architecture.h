@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -49,6 +50,38 @@ struct Architecture {
 
   // How roles were found: "names", or "shapes" where names meant nothing.
   std::string roles_from = "names";
+
+  // Roles told apart by their order alone, because their shapes are equal:
+  // "attn.k|attn.v". Empty where names told them apart.
+  std::vector<std::string> ambiguous;
+
+  // What tensor names carried in front of or inside the family's own: "module.".
+  std::vector<std::string> wrappers;
 };
+
+// The parts of Architecture::structure, "decoder/rmsnorm-pre/rope/gated-silu"
+// and what is added behind: "qkv-bias", "qk-norm", "experts" …
+struct Structure {
+  std::string kind = {};       // "decoder"
+  std::string norm = {};       // "rmsnorm"
+  std::string placement = {};  // "pre", "sandwich"
+  std::string positions = {};  // "rope", "learned", "unknown"
+  bool gated = false;
+  std::string activation = {};  // "silu", "gelu", "unknown"
+  std::vector<std::string> additions = {};
+};
+
+Structure parse_structure(std::string_view text);
+std::string structure_text(const Structure& structure);
+
+// Are both built from the same blocks? Sizes and other hyper-parameters may
+// differ; what one side does not know is not held against it, but a side
+// without any structure is never the same.
+bool same_architecture(const Architecture& a, const Architecture& b);
+
+// What differs, as ("kv heads", "4 against 32"): `a` first. What either side
+// does not know is left out.
+std::vector<std::pair<std::string, std::string>> architecture_differences(const Architecture& a,
+                                                                          const Architecture& b);
 
 }  // namespace pedigree

@@ -1,0 +1,275 @@
+#include "model/architecture_facts.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <string_view>
+#include <tuple>
+
+namespace pedigree {
+namespace {
+
+// The first tensor of each role, lowest layer first.
+class RoleTable {
+ public:
+  explicit RoleTable(const std::vector<CanonicalTensor>& canonical) {
+    for (const CanonicalTensor& tensor : canonical) first_.try_emplace(tensor.role, &tensor);
+  }
+
+  bool has(std::string_view role) const { return first_.contains(role); }
+  std::uint64_t rows(std::string_view role) const {
+    const auto found = first_.find(role);
+    return found == first_.end() ? 0 : found->second->rows;
+  }
+  std::uint64_t cols(std::string_view role) const {
+    const auto found = first_.find(role);
+    return found == first_.end() ? 0 : found->second->cols;
+  }
+
+ private:
+  std::map<std::string_view, const CanonicalTensor*> first_;
+};
+
+std::string activation_class(const std::string& activation) {
+  if (activation == "swish") return "silu";
+  if (activation.starts_with("gelu")) return "gelu";
+  return activation;
+}
+
+bool is_divisible(std::uint64_t whole, std::uint64_t part) {
+  return part != 0 && whole != 0 && whole % part == 0;
+}
+
+std::uint64_t layers_of(const std::vector<CanonicalTensor>& canonical) {
+  return canonical.empty() ? 0 : static_cast<std::uint64_t>(canonical.back().layer + 1);
+}
+
+std::uint64_t experts_of(const std::vector<CanonicalTensor>& canonical, const RoleTable& roles) {
+  if (roles.has("moe.router")) return roles.rows("moe.router");
+  int last = -1;
+  for (const CanonicalTensor& tensor : canonical) last = std::max(last, tensor.expert);
+  return static_cast<std::uint64_t>(last + 1);
+}
+
+void fill_sizes(Architecture& architecture, const std::vector<CanonicalTensor>& canonical,
+                const RoleTable& roles) {
+  architecture.layers = layers_of(canonical);
+  architecture.vocab = roles.rows("embed.tokens");
+  architecture.hidden = roles.cols("embed.tokens");
+  if (architecture.hidden == 0) architecture.hidden = roles.rows("attn.norm");
+  if (architecture.hidden == 0) architecture.hidden = roles.cols("attn.q");
+  architecture.experts = experts_of(canonical, roles);
+  architecture.ffn = roles.rows("ffn.up");
+  if (architecture.ffn == 0) architecture.ffn = roles.rows("moe.up");
+  architecture.gated_mlp = roles.has("ffn.gate") || roles.has("moe.gate");
+  architecture.attention_bias = roles.has("attn.q.bias");
+}
+
+// Shapes show heads × head_dim; only the config or a per-head norm splits it.
+void fill_heads(Architecture& architecture, const RoleTable& roles, const ConfigFacts& config) {
+  const std::uint64_t q_rows = roles.rows("attn.q");
+  const std::uint64_t kv_rows = roles.rows("attn.k");
+  const std::uint64_t declared = config.heads.value_or(0);
+  std::uint64_t head_dim = roles.rows("attn.q.norm");
+  if (!is_divisible(q_rows, head_dim)) head_dim = config.head_dim.value_or(0);
+  if (!is_divisible(q_rows, head_dim))
+    head_dim = is_divisible(q_rows, declared) ? q_rows / declared : 0;
+  architecture.head_dim = head_dim;
+  architecture.heads = head_dim == 0 ? declared : q_rows / head_dim;
+  architecture.kv_heads = is_divisible(kv_rows, head_dim)
+                              ? kv_rows / head_dim
+                              : config.kv_heads.value_or(architecture.heads);
+}
+
+std::vector<std::string> additions_of(const RoleTable& roles, bool norm_plus_one) {
+  std::vector<std::string> additions;
+  if (roles.has("attn.q.bias")) {
+    additions.emplace_back(roles.has("attn.o.bias") ? "attention-bias" : "qkv-bias");
+  }
+  if (roles.has("ffn.up.bias") || roles.has("ffn.down.bias")) additions.emplace_back("mlp-bias");
+  if (roles.has("attn.q.norm")) additions.emplace_back("qk-norm");
+  if (roles.has("moe.up")) additions.emplace_back("experts");
+  if (norm_plus_one) additions.emplace_back("norm-plus-one");
+  return additions;
+}
+
+// Without a family: what the tensors show, and "unknown" for what they cannot.
+Structure structure_from_roles(const RoleTable& roles, const ConfigFacts& config) {
+  const bool layernorm = roles.has("attn.norm.bias") || roles.has("ffn.norm.bias");
+  std::string positions = config.rope_theta ? "rope" : "unknown";
+  if (roles.has("embed.positions")) positions = "learned";
+  return {.kind = "decoder",
+          .norm = layernorm ? "layernorm" : "rmsnorm",
+          .placement = roles.has("attn.norm") ? "pre" : "unknown",
+          .positions = positions,
+          .activation = "unknown"};
+}
+
+void fill_structure(Architecture& architecture, const RoleTable& roles, const ConfigFacts& config,
+                    const Family* family) {
+  Structure structure =
+      family == nullptr ? structure_from_roles(roles, config) : parse_structure(family->structure);
+  structure.gated = architecture.gated_mlp;
+  if (!config.activation.empty()) structure.activation = activation_class(config.activation);
+  structure.additions = additions_of(roles, architecture.norm_plus_one);
+  architecture.norm = structure.norm;
+  architecture.positions = structure.positions;
+  architecture.activation = config.activation.empty() ? structure.activation : config.activation;
+  architecture.structure = structure_text(structure);
+}
+
+void fill_from_config(Architecture& architecture, const RoleTable& roles, const ConfigFacts& config,
+                      const Family* family) {
+  architecture.norm_eps = config.norm_eps;
+  architecture.context = config.context;
+  if (!architecture.context && roles.has("embed.positions")) {
+    architecture.context = roles.rows("embed.positions");
+  }
+  architecture.rope_theta = config.rope_theta;
+  if (config.present && family != nullptr && !architecture.rope_theta) {
+    architecture.rope_theta = family->rope_theta;
+  }
+  const bool said =
+      config.tie_word_embeddings.value_or(!config.present || family == nullptr || family->tied);
+  architecture.tied_embeddings = said && roles.has("embed.tokens") && !roles.has("head.out");
+}
+
+// The place of a role in a layer's description.
+std::size_t place_of(std::string_view role) {
+  static constexpr std::string_view order[] = {
+      "attn.norm", "attn.q",         "attn.q.norm", "attn.k",     "attn.k.norm",  "attn.v",
+      "attn.o",    "attn.post_norm", "ffn.norm",    "moe.router", "moe.gate",     "moe.up",
+      "moe.down",  "ffn.gate",       "ffn.up",      "ffn.down",   "ffn.post_norm"};
+  if (role.ends_with(".bias")) role.remove_suffix(5);
+  return static_cast<std::size_t>(std::ranges::find(order, role) - std::begin(order));
+}
+
+std::string shape_text(const CanonicalTensor& tensor) {
+  return tensor.cols == 1 ? fmt::format("{}", tensor.rows)
+                          : fmt::format("{}×{}", tensor.rows, tensor.cols);
+}
+
+std::string layer_text(std::vector<const CanonicalTensor*> tensors) {
+  std::ranges::sort(tensors, {}, [](const CanonicalTensor* tensor) {
+    return std::tuple(place_of(tensor->role), std::string_view(tensor->role), tensor->expert);
+  });
+  std::vector<std::string> parts;
+  for (std::size_t i = 0; i < tensors.size();) {
+    const CanonicalTensor& first = *tensors[i];
+    std::size_t end = i + 1;
+    while (end < tensors.size() && tensors[end]->role == first.role &&
+           shape_text(*tensors[end]) == shape_text(first)) {
+      ++end;
+    }
+    const std::string times = first.expert < 0 ? "" : fmt::format("{} of ", end - i);
+    parts.push_back(fmt::format("{} {}{}", first.role, times, shape_text(first)));
+    i = end;
+  }
+  return fmt::format("{{{}}}", fmt::join(parts, " · "));
+}
+
+// The stored name without layer path and .weight or .bias.
+std::string short_name(const FamilyTensor& tensor, const Family& family) {
+  std::string_view name = tensor.name;
+  if (name.starts_with(family.layer_path)) name.remove_prefix(family.layer_path.size());
+  for (const std::string_view ending : {".weight", ".bias"}) {
+    if (name.ends_with(ending)) name.remove_suffix(ending.size());
+  }
+  return std::string(name);
+}
+
+void add_contradiction(std::vector<std::string>& result, std::string_view what,
+                       std::optional<std::uint64_t> declared, std::uint64_t found) {
+  if (!declared || found == 0 || *declared == found) return;
+  result.push_back(fmt::format("{}: {} declared, {} found", what, *declared, found));
+}
+
+}  // namespace
+
+std::vector<std::pair<std::string, std::string>> renames_of(
+    const Family& family, const std::vector<CanonicalTensor>& canonical) {
+  std::vector<std::pair<std::string, std::string>> renames;
+  const Family* reference = reference_family(family.structure);
+  if (reference == nullptr || reference == &family) return renames;
+  std::set<std::string_view> roles;
+  for (const CanonicalTensor& tensor : canonical) roles.insert(tensor.role);
+  for (const FamilyTensor& tensor : family.tensors) {
+    const FamilyTensor* theirs = reference->find_role(tensor.role);
+    if (theirs == nullptr || !roles.contains(tensor.role)) continue;
+    std::pair<std::string, std::string> rename = {short_name(tensor, family),
+                                                  short_name(*theirs, *reference)};
+    if (rename.first == rename.second) continue;
+    if (std::ranges::find(renames, rename) == renames.end()) renames.push_back(std::move(rename));
+  }
+  return renames;
+}
+
+std::string layer_template_of(const std::vector<CanonicalTensor>& canonical) {
+  constexpr std::size_t most_runs = 4;
+  std::map<int, std::vector<const CanonicalTensor*>> layers;
+  for (const CanonicalTensor& tensor : canonical) {
+    if (tensor.layer >= 0) layers[tensor.layer].push_back(&tensor);
+  }
+  std::vector<std::pair<std::string, std::size_t>> runs;
+  for (auto& [layer, tensors] : layers) {
+    std::string text = layer_text(std::move(tensors));
+    if (runs.empty() || runs.back().first != text) runs.emplace_back(std::move(text), 0);
+    ++runs.back().second;
+  }
+  std::vector<std::string> parts;
+  for (const auto& [text, times] : runs) {
+    if (parts.size() == most_runs) {
+      parts.emplace_back("…");
+      break;
+    }
+    parts.push_back(fmt::format("{} × {}", times, text));
+  }
+  return fmt::format("{}", fmt::join(parts, " + "));
+}
+
+std::vector<std::string> contradictions(const Architecture& architecture,
+                                        const std::vector<CanonicalTensor>& canonical,
+                                        const ConfigFacts& config) {
+  const RoleTable roles(canonical);
+  std::vector<std::string> result;
+  add_contradiction(result, "layers", config.layers, architecture.layers);
+  add_contradiction(result, "hidden size", config.hidden, architecture.hidden);
+  add_contradiction(result, "vocabulary rows", config.vocab, architecture.vocab);
+  if (architecture.experts != 0) {
+    add_contradiction(result, "experts", config.experts, architecture.experts);
+  }
+  if (architecture.experts == 0 || !config.expert_ffn) {
+    add_contradiction(result, "MLP size", config.ffn, architecture.ffn);
+  } else {
+    add_contradiction(result, "expert MLP size", config.expert_ffn, architecture.ffn);
+  }
+  const std::uint64_t head_dim = config.head_dim ? *config.head_dim : architecture.head_dim;
+  if (config.heads && head_dim != 0) {
+    add_contradiction(result, "heads", config.heads, roles.rows("attn.q") / head_dim);
+    add_contradiction(result, "kv heads", config.kv_heads.value_or(*config.heads),
+                      roles.rows("attn.k") / head_dim);
+  }
+  return result;
+}
+
+void describe_architecture(ModelInfo& info, const ConfigFacts& config, const Family* family) {
+  Architecture& architecture = info.architecture;
+  const RoleTable roles(info.canonical);
+  architecture.family = family == nullptr ? "unknown" : family->id;
+  architecture.family_title = family == nullptr ? "unknown" : family->title;
+  architecture.norm_plus_one = family != nullptr && family->norm_plus_one;
+  if (info.canonical.empty()) {
+    architecture.structure = "unknown";
+    return;
+  }
+  fill_sizes(architecture, info.canonical, roles);
+  fill_heads(architecture, roles, config);
+  fill_structure(architecture, roles, config, family);
+  fill_from_config(architecture, roles, config, family);
+  architecture.layer_template = layer_template_of(info.canonical);
+  if (family != nullptr) architecture.renames = renames_of(*family, info.canonical);
+}
+
+}  // namespace pedigree

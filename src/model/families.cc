@@ -1,0 +1,235 @@
+#include "model/families.h"
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include "base/embedded.h"
+#include "base/json.h"
+
+namespace pedigree {
+
+std::span<const EmbeddedFile> embedded_model();
+
+namespace {
+
+constexpr std::array<std::pair<std::string_view, Symbol>, 9> symbol_names = {{
+    {"hidden", Symbol::hidden},
+    {"vocab", Symbol::vocab},
+    {"head_rows", Symbol::head_rows},
+    {"positions", Symbol::positions},
+    {"head_dim", Symbol::head_dim},
+    {"q", Symbol::q},
+    {"kv", Symbol::kv},
+    {"ffn", Symbol::ffn},
+    {"experts", Symbol::experts},
+}};
+
+// Families are few and small; what is wrong with one is thrown to parse_family.
+class FamilyReader {
+ public:
+  explicit FamilyReader(const JsonValue& root) : root_(root) {}
+
+  Family read() const {
+    allow_only(root_, {"schema", "id", "title", "structure", "reference", "tied", "norm_plus_one",
+                       "rope_theta", "model_types", "layer_path", "before", "layer", "after",
+                       "ignorable", "layer_ignorable"});
+    if (text(root_, "schema") != "pedigree-architecture/1") fail("schema is not ours");
+    Family family = {.id = text(root_, "id"),
+                     .title = text(root_, "title"),
+                     .structure = text(root_, "structure"),
+                     .reference = flag(root_, "reference"),
+                     .tied = flag(root_, "tied"),
+                     .norm_plus_one = flag(root_, "norm_plus_one"),
+                     .rope_theta = number(root_, "rope_theta"),
+                     .model_types = texts("model_types"),
+                     .layer_path = text(root_, "layer_path")};
+    if (!family.layer_path.ends_with("{L}.")) fail("layer_path does not end in {L}.");
+    add_tensors(family, "before", "");
+    add_tensors(family, "layer", family.layer_path);
+    add_tensors(family, "after", "");
+    family.ignorable = texts("ignorable");
+    for (const std::string& name : texts("layer_ignorable")) {
+      family.ignorable.push_back(family.layer_path + name);
+    }
+    return family;
+  }
+
+ private:
+  [[noreturn]] static void fail(std::string message) {
+    malformed("json-malformed", std::move(message));
+  }
+
+  static void allow_only(const JsonValue& object, std::initializer_list<std::string_view> keys) {
+    if (object.kind != JsonValue::Kind::object) fail("an object was expected");
+    for (const auto& [key, value] : object.members) {
+      if (std::ranges::find(keys, std::string_view(key)) == keys.end()) {
+        fail("unknown key " + key);
+      }
+    }
+  }
+
+  static const JsonValue& member(const JsonValue& object, std::string_view key,
+                                 JsonValue::Kind kind) {
+    const JsonValue* value = object.find(key);
+    if (value == nullptr || value->kind != kind) {
+      fail("no " + std::string(key) + " of the right kind");
+    }
+    return *value;
+  }
+
+  static std::string text(const JsonValue& object, std::string_view key) {
+    std::string value = member(object, key, JsonValue::Kind::string).text;
+    if (value.empty()) fail("empty " + std::string(key));
+    return value;
+  }
+
+  static bool flag(const JsonValue& object, std::string_view key) {
+    return object.find(key) != nullptr && member(object, key, JsonValue::Kind::boolean).boolean;
+  }
+
+  static std::optional<double> number(const JsonValue& object, std::string_view key) {
+    const JsonValue* value = object.find(key);
+    if (value == nullptr) return std::nullopt;
+    if (!value->as_number()) fail(std::string(key) + " is not a number");
+    return value->as_number();
+  }
+
+  std::vector<std::string> texts(std::string_view key) const {
+    std::vector<std::string> result;
+    for (const JsonValue& item : member(root_, key, JsonValue::Kind::array).items) {
+      if (item.kind != JsonValue::Kind::string) fail(std::string(key) + " holds no texts");
+      result.push_back(item.text);
+    }
+    return result;
+  }
+
+  static SizeTerm term(std::string_view text) {
+    SizeTerm result;
+    if (!text.empty() && text.front() >= '0' && text.front() <= '9') {
+      const auto [end, error] =
+          std::from_chars(text.data(), text.data() + text.size(), result.coefficient);
+      if (error != std::errc() || result.coefficient == 0) fail("bad factor in a shape");
+      text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+    }
+    const std::optional<Symbol> symbol = find_symbol(text);
+    if (!symbol) fail("unknown size " + std::string(text));
+    result.symbol = *symbol;
+    return result;
+  }
+
+  static SizeFormula formula(std::string_view text) {
+    SizeFormula result;
+    for (std::size_t begin = 0; begin <= text.size();) {
+      const std::size_t end = std::min(text.find('+', begin), text.size());
+      result.push_back(term(text.substr(begin, end - begin)));
+      begin = end + 1;
+    }
+    return result;
+  }
+
+  static void add_parts(FamilyTensor& tensor, const JsonValue& parts) {
+    for (const JsonValue& part : parts.items) {
+      allow_only(part, {"role", "rows"});
+      tensor.parts.push_back({.role = text(part, "role"), .rows = formula(text(part, "rows"))});
+    }
+    if (tensor.parts.size() < 2) fail(tensor.name + " is fused from fewer than two parts");
+  }
+
+  void add_tensors(Family& family, std::string_view section, const std::string& path) const {
+    for (const JsonValue& item : member(root_, section, JsonValue::Kind::array).items) {
+      allow_only(item, {"name", "role", "parts", "shape", "transpose", "optional"});
+      FamilyTensor tensor = {.name = path + text(item, "name"),
+                             .transpose = flag(item, "transpose"),
+                             .optional = flag(item, "optional"),
+                             .in_layer = !path.empty()};
+      tensor.per_expert = tensor.name.contains(".{E}.");
+      for (const JsonValue& size : member(item, "shape", JsonValue::Kind::array).items) {
+        if (size.kind != JsonValue::Kind::string) fail("a shape holds no text");
+        tensor.shape.push_back(formula(size.text));
+      }
+      if (tensor.shape.empty() || tensor.shape.size() > 2) fail("a shape of rank 1 or 2 is needed");
+      if (tensor.transpose && tensor.shape.size() != 2) fail("only a matrix can be transposed");
+      const JsonValue* parts = item.find("parts");
+      if ((parts == nullptr) == (item.find("role") == nullptr)) fail("a role or parts, not both");
+      if (parts == nullptr) {
+        tensor.role = text(item, "role");
+      } else {
+        add_parts(tensor, member(item, "parts", JsonValue::Kind::array));
+      }
+      family.tensors.push_back(std::move(tensor));
+    }
+  }
+
+  const JsonValue& root_;
+};
+
+std::vector<Family> embedded_families() {
+  std::vector<Family> result;
+  for (const EmbeddedFile& file : embedded_model()) {
+    Result<Family> family = parse_family(file.text(), file.name);
+    check(family.has_value(), family ? "" : family.error().message);
+    check(family->id == file.name, "a family file is not named for its id");
+    result.push_back(*std::move(family));
+  }
+  std::ranges::sort(result, {}, &Family::id);
+  return result;
+}
+
+}  // namespace
+
+std::optional<Symbol> find_symbol(std::string_view name) {
+  for (const auto& [known, symbol] : symbol_names) {
+    if (known == name) return symbol;
+  }
+  return std::nullopt;
+}
+
+bool varies_by_layer(Symbol symbol) {
+  switch (symbol) {
+    case Symbol::hidden:
+    case Symbol::vocab:
+    case Symbol::head_rows:
+    case Symbol::positions:
+    case Symbol::head_dim:
+      return false;
+    case Symbol::q:
+    case Symbol::kv:
+    case Symbol::ffn:
+    case Symbol::experts:
+      return true;
+  }
+  return false;
+}
+
+const FamilyTensor* Family::find_role(std::string_view role) const {
+  const auto found = std::ranges::find(tensors, role, &FamilyTensor::role);
+  return found == tensors.end() ? nullptr : &*found;
+}
+
+Result<Family> parse_family(std::string_view text, std::string_view file) {
+  const Result<JsonDocument> document = parse_json(text, file);
+  if (!document) return std::unexpected(document.error());
+  if (!document->problems.empty()) return std::unexpected(document->problems.front());
+  try {
+    return FamilyReader(document->root).read();
+  } catch (const Malformed& malformed) {
+    Problem problem = malformed.problem;
+    problem.file = file;
+    return std::unexpected(std::move(problem));
+  }
+}
+
+std::span<const Family> families() {
+  static const std::vector<Family> all = embedded_families();
+  return all;
+}
+
+const Family* reference_family(std::string_view structure) {
+  const std::span<const Family> all = families();
+  const auto found = std::ranges::find_if(
+      all, [&](const Family& family) { return family.reference && family.structure == structure; });
+  return found == all.end() ? nullptr : &*found;
+}
+
+}  // namespace pedigree

@@ -1,0 +1,78 @@
+// Families of models that share tensor names: one JSON file each in
+// architectures/, embedded at build time.
+//
+// To add a family, write its file; nothing else changes. The files are our own
+// data: a mistake in one stops the program at first use, and the unit tests
+// hold each to schemas/architecture-1.schema.json.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/problem.h"
+
+namespace pedigree {
+
+// The sizes that shapes are written in. The first five have one value in a
+// model, the others one in each layer (pruned models vary them).
+enum class Symbol { hidden, vocab, head_rows, positions, head_dim, q, kv, ffn, experts };
+
+std::optional<Symbol> find_symbol(std::string_view name);
+bool varies_by_layer(Symbol symbol);
+
+struct SizeTerm {
+  std::uint64_t coefficient = 1;
+  Symbol symbol = Symbol::hidden;
+};
+
+// "3hidden", "q+2kv": a sum of multiples of symbols.
+using SizeFormula = std::vector<SizeTerm>;
+
+// One role inside a fused tensor: the next `rows` of its out axis.
+struct FamilyPart {
+  std::string role = {};
+  SizeFormula rows = {};
+};
+
+struct FamilyTensor {
+  std::string name = {};                // whole, with {L} and {E} for layer and expert
+  std::string role = {};                // "" when fused
+  std::vector<FamilyPart> parts = {};   // of a fused tensor, in stored order
+  std::vector<SizeFormula> shape = {};  // as stored
+  bool transpose = false;               // stored as [in, out]
+  bool optional = false;                // a model without it is still of this family
+  bool in_layer = false;
+  bool per_expert = false;
+};
+
+struct Family {
+  std::string id = {};
+  std::string title = {};
+  std::string structure = {};  // "decoder/rmsnorm-pre/rope/gated-silu"
+  bool reference = false;      // whose names renames are told against, within a structure
+  bool tied = false;           // what a config that does not say means
+  bool norm_plus_one = false;
+  std::optional<double> rope_theta = {};  // what a config that does not say means
+  std::vector<std::string> model_types = {};
+  std::string layer_path = {};              // "model.layers.{L}."
+  std::vector<FamilyTensor> tensors = {};   // in state-dict order: before, layer, after
+  std::vector<std::string> ignorable = {};  // buffers without information, whole names
+
+  const FamilyTensor* find_role(std::string_view role) const;
+};
+
+// Strict: an unknown key, a missing one or one of the wrong kind is a problem.
+Result<Family> parse_family(std::string_view text, std::string_view file);
+
+// All embedded families, by id.
+std::span<const Family> families();
+
+// The reference family of a structure; null when none is marked.
+const Family* reference_family(std::string_view structure);
+
+}  // namespace pedigree

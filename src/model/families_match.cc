@@ -1,0 +1,263 @@
+#include "model/families_match.h"
+
+#include <algorithm>
+#include <set>
+#include <string_view>
+#include <tuple>
+#include <unordered_map>
+
+#include "model/families_names.h"
+
+namespace pedigree {
+namespace {
+
+using Votes = std::map<std::uint64_t, std::size_t>;  // value -> tensors that show it
+
+int scope_of(Symbol symbol, int layer) { return varies_by_layer(symbol) ? layer : -1; }
+
+// A family's name in the form stored names are looked up by.
+CoreName pattern_of(std::string name) {
+  for (const std::string_view slot : {"{L}", "{E}"}) {
+    const std::size_t at = name.find(slot);
+    if (at != std::string::npos) name.replace(at, slot.size(), "0");
+  }
+  return core_name(name);
+}
+
+struct Pattern {
+  CoreName name;
+  const FamilyTensor* tensor = nullptr;  // null for an ignorable buffer
+};
+
+using PatternTable = std::unordered_map<std::string_view, const Pattern*>;
+
+std::vector<Pattern> patterns_of(const Family& family) {
+  std::vector<Pattern> patterns;
+  for (const FamilyTensor& tensor : family.tensors) {
+    patterns.push_back({.name = pattern_of(tensor.name), .tensor = &tensor});
+  }
+  for (const std::string& name : family.ignorable) {
+    patterns.push_back({.name = pattern_of(name)});
+  }
+  return patterns;
+}
+
+struct NamedMatch {
+  MatchedTensor matched;
+  std::string wrapper;
+};
+
+struct NameMatches {
+  std::vector<NamedMatch> tensors;
+  std::vector<std::size_t> buffers;
+};
+
+NameMatches match_names(std::span<const CoreName> names, const PatternTable& table) {
+  NameMatches result;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const CoreName& name = names[i];
+    const auto found = table.find(name.core);
+    if (found == table.end()) continue;
+    const Pattern& pattern = *found->second;
+    if (pattern.name.numbers.size() != name.numbers.size()) continue;
+    if (pattern.tensor == nullptr) {
+      result.buffers.push_back(i);
+      continue;
+    }
+    const FamilyTensor& tensor = *pattern.tensor;
+    result.tensors.push_back({.matched = {.tensor = i,
+                                          .as = &tensor,
+                                          .layer = tensor.in_layer ? name.numbers.front() : -1,
+                                          .expert = tensor.per_expert ? name.numbers.back() : -1},
+                              .wrapper = wrapper_of(name, pattern.name)});
+  }
+  return result;
+}
+
+// Of several tensors with one meaning (a model beside its averaged copy, say)
+// the one stays whose wrapper is the most frequent.
+std::vector<NamedMatch> without_doubles(std::vector<NamedMatch> matches) {
+  std::map<std::string, std::size_t> frequency;
+  for (const NamedMatch& match : matches) ++frequency[match.wrapper];
+  const auto meaning = [](const NamedMatch& match) {
+    return std::tuple(match.matched.layer, match.matched.as, match.matched.expert);
+  };
+  const auto order = [&](const NamedMatch& match) {
+    return std::tuple(meaning(match), -static_cast<std::int64_t>(frequency[match.wrapper]),
+                      match.wrapper, match.matched.tensor);
+  };
+  std::ranges::sort(matches, {}, order);
+  const auto doubles = std::ranges::unique(matches, {}, meaning);
+  matches.erase(doubles.begin(), doubles.end());
+  return matches;
+}
+
+double share(std::uint64_t part, std::uint64_t whole) {
+  return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
+}
+
+double completeness_of(const Family& family, std::span<const MatchedTensor> matched) {
+  std::set<const FamilyTensor*> seen;
+  for (const MatchedTensor& one : matched) seen.insert(one.as);
+  std::uint64_t required = 0;
+  std::uint64_t found = 0;
+  for (const FamilyTensor& tensor : family.tensors) {
+    if (tensor.optional) continue;
+    ++required;
+    if (seen.contains(&tensor)) ++found;
+  }
+  return share(found, required);
+}
+
+FamilyMatch match_family(const Family& family, std::span<const StoredTensor> stored,
+                         std::span<const CoreName> names) {
+  const std::vector<Pattern> patterns = patterns_of(family);
+  PatternTable table;
+  for (const Pattern& pattern : patterns) table.emplace(pattern.name.core, &pattern);
+  NameMatches by_name = match_names(names, table);
+  const std::vector<NamedMatch> unique = without_doubles(std::move(by_name.tensors));
+
+  std::vector<MatchedTensor> candidates;
+  candidates.reserve(unique.size());
+  for (const NamedMatch& match : unique) candidates.push_back(match.matched);
+  const Sizes sizes(stored, candidates);
+
+  FamilyMatch result = {.family = &family};
+  std::uint64_t bytes = 0;
+  std::uint64_t all_bytes = 0;
+  for (const StoredTensor& tensor : stored) all_bytes += tensor.entry.extent.size();
+  for (const std::size_t i : by_name.buffers) bytes += stored[i].entry.extent.size();
+  std::set<std::string> wrappers;
+  for (const NamedMatch& match : unique) {
+    const StoredTensor& tensor = stored[match.matched.tensor];
+    if (!sizes.confirms(match.matched, tensor)) continue;
+    bytes += tensor.entry.extent.size();
+    result.matched.push_back(match.matched);
+    if (!match.wrapper.empty()) wrappers.insert(match.wrapper);
+  }
+  result.wrappers.assign(wrappers.begin(), wrappers.end());
+  result.count_share = share(result.matched.size() + by_name.buffers.size(), stored.size());
+  result.byte_share = all_bytes == 0 ? result.count_share : share(bytes, all_bytes);
+  result.completeness = completeness_of(family, result.matched);
+  return result;
+}
+
+auto rank_of(const FamilyMatch& match, const ConfigFacts& config) {
+  const Family& family = *match.family;
+  const auto says = [&](const std::string& type) {
+    return !type.empty() && std::ranges::find(family.model_types, type) != family.model_types.end();
+  };
+  const auto asked = std::ranges::count(family.tensors, false, &FamilyTensor::optional);
+  return std::tuple(-match.explained(), -match.completeness,
+                    !(says(config.model_type) || says(config.nested_model_type)), -asked,
+                    !family.reference, std::string_view(family.id));
+}
+
+void add_parts(std::vector<CanonicalTensor>& result, const CanonicalTensor& whole,
+               const MatchedTensor& matched, const Sizes& sizes) {
+  std::uint64_t first_row = 0;
+  for (const FamilyPart& part : matched.as->parts) {
+    CanonicalTensor canonical = whole;
+    canonical.role = part.role;
+    canonical.rows = sizes.evaluate(part.rows, matched.layer).value_or(0);
+    canonical.first_row = first_row;
+    canonical.transforms.emplace_back("split-concat");
+    first_row += canonical.rows;
+    // Parts that reach beyond the stored rows come from a mistaken family file.
+    if (first_row > whole.rows) return;
+    result.push_back(std::move(canonical));
+  }
+}
+
+}  // namespace
+
+Sizes::Sizes(std::span<const StoredTensor> stored, std::span<const MatchedTensor> matched) {
+  std::map<std::pair<int, Symbol>, Votes> votes;
+  for (const MatchedTensor& one : matched) {
+    const std::vector<std::uint64_t>& shape = stored[one.tensor].entry.shape;
+    if (shape.size() != one.as->shape.size()) continue;
+    for (std::size_t axis = 0; axis < shape.size(); ++axis) {
+      const SizeFormula& formula = one.as->shape[axis];
+      if (formula.size() != 1) continue;
+      const auto [coefficient, symbol] = formula.front();
+      if (shape[axis] == 0 || shape[axis] % coefficient != 0) continue;
+      ++votes[{scope_of(symbol, one.layer), symbol}][shape[axis] / coefficient];
+    }
+  }
+  for (const auto& [key, values] : votes) {
+    const auto best = std::ranges::max_element(values, {}, &Votes::value_type::second);
+    const auto as_many = std::ranges::count(values, best->second, &Votes::value_type::second);
+    if (as_many == 1) known_[key] = best->first;
+  }
+}
+
+std::optional<std::uint64_t> Sizes::find(Symbol symbol, int layer) const {
+  const auto found = known_.find({scope_of(symbol, layer), symbol});
+  if (found == known_.end()) return std::nullopt;
+  return found->second;
+}
+
+std::optional<std::uint64_t> Sizes::evaluate(const SizeFormula& formula, int layer) const {
+  std::uint64_t sum = 0;
+  for (const auto& [coefficient, symbol] : formula) {
+    const std::optional<std::uint64_t> value = find(symbol, layer);
+    std::uint64_t product = 0;
+    if (!value || __builtin_mul_overflow(*value, coefficient, &product) ||
+        __builtin_add_overflow(sum, product, &sum)) {
+      return std::nullopt;
+    }
+  }
+  return sum;
+}
+
+bool Sizes::confirms(const MatchedTensor& matched, const StoredTensor& stored) const {
+  const std::vector<std::uint64_t>& shape = stored.entry.shape;
+  const std::vector<SizeFormula>& expected = matched.as->shape;
+  if (shape.size() != expected.size()) return false;
+  for (std::size_t axis = 0; axis < shape.size(); ++axis) {
+    if (evaluate(expected[axis], matched.layer) != shape[axis]) return false;
+  }
+  return true;
+}
+
+std::vector<FamilyMatch> rank_families(std::span<const StoredTensor> stored,
+                                       const ConfigFacts& config) {
+  std::vector<CoreName> names;
+  names.reserve(stored.size());
+  for (const StoredTensor& tensor : stored) names.push_back(core_name(tensor.entry.name));
+  std::vector<FamilyMatch> result;
+  for (const Family& family : families()) result.push_back(match_family(family, stored, names));
+  std::ranges::sort(result, {}, [&](const FamilyMatch& match) { return rank_of(match, config); });
+  return result;
+}
+
+std::vector<CanonicalTensor> canonical_tensors(std::span<const StoredTensor> stored,
+                                               std::span<const MatchedTensor> matched,
+                                               const Sizes& sizes) {
+  std::vector<CanonicalTensor> result;
+  for (const MatchedTensor& one : matched) {
+    const std::vector<std::uint64_t>& shape = stored[one.tensor].entry.shape;
+    CanonicalTensor canonical = {.role = one.as->role,
+                                 .layer = one.layer,
+                                 .expert = one.expert,
+                                 .rows = shape[0],
+                                 .cols = shape.size() == 2 ? shape[1] : 1,
+                                 .tensor = one.tensor,
+                                 .transposed = one.as->transpose};
+    if (canonical.transposed) {
+      std::swap(canonical.rows, canonical.cols);
+      canonical.transforms.emplace_back("transpose");
+    }
+    if (one.as->parts.empty()) {
+      result.push_back(std::move(canonical));
+    } else {
+      add_parts(result, canonical, one, sizes);
+    }
+  }
+  std::ranges::sort(result, {}, [](const CanonicalTensor& tensor) {
+    return std::tuple(tensor.layer, std::string_view(tensor.role), tensor.expert);
+  });
+  return result;
+}
+
+}  // namespace pedigree

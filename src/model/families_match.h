@@ -1,0 +1,63 @@
+// Which family's names a model uses, believed only where shapes agree.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "model/config_facts.h"
+#include "model/families.h"
+#include "model/model.h"
+
+namespace pedigree {
+
+// A stored tensor taken for one of a family's.
+struct MatchedTensor {
+  std::size_t tensor = 0;  // index into ModelInfo::tensors
+  const FamilyTensor* as = nullptr;
+  int layer = -1;
+  int expert = -1;
+};
+
+// The sizes a set of matched tensors agrees on, each by majority: a tensor that
+// carries another's name is outvoted. A tie leaves the size unknown.
+class Sizes {
+ public:
+  Sizes(std::span<const StoredTensor> stored, std::span<const MatchedTensor> matched);
+
+  std::optional<std::uint64_t> find(Symbol symbol, int layer) const;
+  std::optional<std::uint64_t> evaluate(const SizeFormula& formula, int layer) const;
+  bool confirms(const MatchedTensor& matched, const StoredTensor& stored) const;
+
+ private:
+  std::map<std::pair<int, Symbol>, std::uint64_t> known_;
+};
+
+struct FamilyMatch {
+  const Family* family = nullptr;
+  std::vector<MatchedTensor> matched = {};  // names known and shapes confirmed
+  std::vector<std::string> wrappers = {};   // "module.": what names carried in front, sorted
+  double count_share = 0;                   // of the tensors explained, buffers included
+  double byte_share = 0;
+  double completeness = 0;  // of the family's required tensors, those seen at least once
+
+  double explained() const { return (count_share + byte_share) / 2; }
+};
+
+// Every family held against the tensors, best first. Ties go to the more
+// complete match, then to the config's model_type, then to the family that asks
+// for more, then to a reference family.
+std::vector<FamilyMatch> rank_families(std::span<const StoredTensor> stored,
+                                       const ConfigFacts& config);
+
+// The logical tensors a set of matched ones holds, sorted by layer, role, expert.
+std::vector<CanonicalTensor> canonical_tensors(std::span<const StoredTensor> stored,
+                                               std::span<const MatchedTensor> matched,
+                                               const Sizes& sizes);
+
+}  // namespace pedigree

@@ -1,0 +1,107 @@
+#include "model/roles.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "model/architecture_facts.h"
+#include "model/families_match.h"
+#include "model/structure.h"
+
+namespace pedigree {
+namespace {
+
+constexpr double enough = 0.5;  // of the bytes, for names to be believed
+
+int percent(double share) { return static_cast<int>(share * 100); }
+
+void use_names(ModelInfo& info, const FamilyMatch& match) {
+  const Sizes sizes(info.tensors, match.matched);
+  info.canonical = canonical_tensors(info.tensors, match.matched, sizes);
+  info.architecture.explained = match.explained();
+  info.architecture.wrappers = match.wrappers;
+}
+
+void use_shapes(ModelInfo& info, ShapeRoles roles) {
+  const Sizes sizes(info.tensors, roles.matched);
+  info.canonical = canonical_tensors(info.tensors, roles.matched, sizes);
+  info.architecture.explained = (roles.count_share + roles.byte_share) / 2;
+  info.architecture.roles_from = "shapes";
+  info.architecture.ambiguous = std::move(roles.ambiguous);
+}
+
+void report_unknown(ModelInfo& info, const FamilyMatch& best, std::string_view consequence) {
+  if (info.is_adapter) return;  // its names are known, to the adapter reader
+  const std::string how =
+      best.matched.empty()
+          ? "no known family's tensor names fit"
+          : fmt::format("the best known family ({}) explains {} % of the weight bytes by name",
+                        best.family->title, percent(best.byte_share));
+  info.problems.push_back(
+      make_problem("architecture-unknown", "", fmt::format("{}; {}", how, consequence)));
+}
+
+// Decides how roles are found; returns the family when its names were used.
+const Family* choose(ModelInfo& info, const ConfigFacts& config) {
+  const std::vector<FamilyMatch> ranked = rank_families(info.tensors, config);
+  const FamilyMatch& best = ranked.front();
+  if (best.byte_share >= enough && !best.matched.empty()) {
+    use_names(info, best);
+    if (ranked.size() > 1 && !ranked[1].matched.empty()) {
+      info.architecture.runner_up = ranked[1].family->id;
+    }
+    return best.family;
+  }
+  if (!best.matched.empty()) info.architecture.runner_up = best.family->id;
+  if (std::optional<ShapeRoles> roles = roles_from_shapes(info.tensors)) {
+    report_unknown(info, best, "roles were taken from shapes and order");
+    use_shapes(info, *std::move(roles));
+    return nullptr;
+  }
+  report_unknown(info, best, "shapes and order did not tell the other roles");
+  use_names(info, best);
+  return best.matched.empty() ? nullptr : best.family;
+}
+
+void report_contradictions(ModelInfo& info, const ConfigFacts& config) {
+  if (!config.present || info.canonical.empty()) return;
+  const std::vector<std::string> found = contradictions(info.architecture, info.canonical, config);
+  if (found.empty()) return;
+  info.problems.push_back(make_problem(
+      "config-weights-mismatch", config.file,
+      fmt::format("the config and the tensors disagree on {}", fmt::join(found, "; "))));
+}
+
+void report_gaps(ModelInfo& info) {
+  constexpr std::size_t most_named = 8;
+  std::set<int> present;
+  for (const CanonicalTensor& tensor : info.canonical) {
+    if (tensor.layer >= 0) present.insert(tensor.layer);
+  }
+  if (present.empty()) return;
+  const auto missing = static_cast<std::size_t>(*present.rbegin() + 1) - present.size();
+  if (missing == 0) return;
+  std::vector<int> named;
+  for (int layer = 0; layer < *present.rbegin() && named.size() < most_named; ++layer) {
+    if (!present.contains(layer)) named.push_back(layer);
+  }
+  info.problems.push_back(
+      make_problem("layers-not-contiguous", "",
+                   fmt::format("layers run to {} but {} missing: {}{}", *present.rbegin(),
+                               missing == 1 ? "one is" : fmt::format("{} are", missing),
+                               fmt::join(named, ", "), missing > named.size() ? ", …" : "")));
+}
+
+}  // namespace
+
+void assign_roles(ModelInfo& info, const ConfigFacts& config) {
+  info.architecture = {};
+  info.canonical.clear();
+  const Family* family = info.tensors.empty() ? nullptr : choose(info, config);
+  describe_architecture(info, config, family);
+  report_contradictions(info, config);
+  report_gaps(info);
+}
+
+}  // namespace pedigree

@@ -1,0 +1,370 @@
+#include "model/structure.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <string_view>
+
+namespace pedigree {
+namespace {
+
+// The tensors of one block in some order; null where the order has no role.
+using Order = std::vector<const FamilyTensor*>;
+
+struct Candidate {
+  const Layout* layout = nullptr;
+  Order order = {};
+  bool alphabetical = false;
+  std::uint64_t bytes = 0;  // of all blocks, confirmed by shape
+};
+
+// The order a family's tensors are written in: as the model holds them, or by
+// name. Norms may stand elsewhere when writers sort by element type.
+Order family_order(const Family& family, bool alphabetical, bool with_optional, bool with_vectors) {
+  Order order;
+  for (const FamilyTensor& tensor : family.tensors) {
+    if (!tensor.in_layer || (tensor.optional && !with_optional)) continue;
+    if (tensor.shape.size() == 1 && !with_vectors) continue;
+    order.push_back(&tensor);
+  }
+  if (alphabetical) {
+    std::ranges::sort(order, {},
+                      [](const FamilyTensor* tensor) { return std::string_view(tensor->name); });
+  }
+  return order;
+}
+
+std::vector<Candidate> known_orders(const Layout& layout) {
+  std::vector<Candidate> candidates;
+  for (const Family& family : families()) {
+    for (const bool alphabetical : {false, true}) {
+      for (const bool with_optional : {false, true}) {
+        for (const bool with_vectors : {true, false}) {
+          Order order = family_order(family, alphabetical, with_optional, with_vectors);
+          if (order.size() != layout.blocks.front().size()) continue;
+          const bool experts = std::ranges::any_of(order, &FamilyTensor::per_expert);
+          if (experts) continue;
+          candidates.push_back(
+              {.layout = &layout, .order = std::move(order), .alphabetical = alphabetical});
+        }
+      }
+    }
+  }
+  return candidates;
+}
+
+std::vector<MatchedTensor> matched_block(const std::vector<std::size_t>& block, const Order& order,
+                                         int layer) {
+  std::vector<MatchedTensor> matched;
+  for (std::size_t i = 0; i < block.size(); ++i) {
+    if (order[i] == nullptr) continue;
+    matched.push_back({.tensor = block[i], .as = order[i], .layer = layer});
+  }
+  return matched;
+}
+
+void measure(Candidate& candidate, std::span<const StoredTensor> stored) {
+  const std::vector<MatchedTensor> matched =
+      matched_block(candidate.layout->blocks.front(), candidate.order, 0);
+  const Sizes sizes(stored, matched);
+  for (const MatchedTensor& one : matched) {
+    if (!sizes.confirms(one, stored[one.tensor])) continue;
+    candidate.bytes += stored[one.tensor].entry.extent.size() * candidate.layout->blocks.size();
+  }
+}
+
+// Any family's tensor of that role that is stored as it is: shapes are the same.
+const FamilyTensor* plain_role(std::string_view role) {
+  for (const Family& family : families()) {
+    const FamilyTensor* tensor = family.find_role(role);
+    if (tensor != nullptr && !tensor->transpose) return tensor;
+  }
+  return nullptr;
+}
+
+// The width that most matrices share, on either side; among equals the one that
+// vectors have.
+std::uint64_t hidden_size(std::span<const StoredTensor> stored,
+                          const std::vector<std::size_t>& block) {
+  std::map<std::uint64_t, std::size_t> matrices;
+  std::map<std::uint64_t, std::size_t> vectors;
+  for (const std::size_t i : block) {
+    const Shape& shape = stored[i].entry.shape;
+    if (shape.size() == 1) ++vectors[shape[0]];
+    if (shape.size() != 2) continue;
+    for (const std::uint64_t size : std::set<std::uint64_t>(shape.begin(), shape.end())) {
+      ++matrices[size];
+    }
+  }
+  const auto best = std::ranges::max_element(matrices, {}, [&](const auto& entry) {
+    return std::pair(entry.second, vectors[entry.first]);
+  });
+  return best == matrices.end() ? 0 : best->first;
+}
+
+Candidate candidate_by_shape(const Layout& layout, std::span<const StoredTensor> stored) {
+  std::vector<Shape> shapes;
+  for (const std::size_t i : layout.blocks.front()) shapes.push_back(stored[i].entry.shape);
+  Candidate candidate = {.layout = &layout};
+  for (const std::string& role : roles_by_shape(shapes, hidden_size(stored, layout.blocks[0]))) {
+    candidate.order.push_back(role.empty() ? nullptr : plain_role(role));
+  }
+  return candidate;
+}
+
+std::optional<Candidate> best_candidate(std::span<const Layout> layouts,
+                                        std::span<const StoredTensor> stored) {
+  std::vector<Candidate> candidates;
+  for (const Layout& layout : layouts) {
+    std::ranges::move(known_orders(layout), std::back_inserter(candidates));
+  }
+  for (const Layout& layout : layouts) candidates.push_back(candidate_by_shape(layout, stored));
+  for (Candidate& candidate : candidates) measure(candidate, stored);
+  // The first of equals: known orders before shapes alone.
+  const auto best = std::ranges::max_element(candidates, {}, &Candidate::bytes);
+  if (best == candidates.end() || best->bytes == 0) return std::nullopt;
+  return *best;
+}
+
+// What stands around the blocks: embedding, head and norms.
+class Surroundings {
+ public:
+  Surroundings(const Candidate& candidate, std::span<const StoredTensor> stored)
+      : candidate_(candidate), layout_(*candidate.layout), stored_(stored) {
+    hidden_ = hidden_size(stored, layout_.blocks.front());
+  }
+
+  std::vector<MatchedTensor> matched() {
+    add_tables();
+    add_norms();
+    return std::move(matched_);
+  }
+
+ private:
+  std::vector<std::size_t> of_rank(const std::vector<std::size_t>& among, std::size_t rank) const {
+    std::vector<std::size_t> result;
+    for (const std::size_t i : among) {
+      const Shape& shape = stored_[i].entry.shape;
+      if (shape.size() == rank && shape.back() == hidden_) result.push_back(i);
+    }
+    return result;
+  }
+
+  void add(std::string_view role, std::size_t tensor, int layer = -1) {
+    if (const FamilyTensor* as = plain_role(role)) {
+      matched_.push_back({.tensor = tensor, .as = as, .layer = layer});
+    }
+  }
+
+  // Embedding before the blocks and head behind them. Sorted by name, both stand
+  // on one side, and "head", "lm_head", "output" come before "tok", "wte".
+  void add_tables() {
+    std::vector<std::size_t> before = of_rank(layout_.before, 2);
+    std::vector<std::size_t> after = of_rank(layout_.after, 2);
+    add_positions(before);
+    if (before.size() + after.size() > 2) return;
+    if (before.size() == 1 || after.empty()) {
+      std::ranges::copy(after, std::back_inserter(before));
+      if (before.size() == 2 && after.empty() && candidate_.alphabetical) {
+        std::ranges::reverse(before);
+      }
+    } else {
+      std::ranges::reverse_copy(after, std::back_inserter(before));
+    }
+    if (!before.empty()) add("embed.tokens", before[0]);
+    if (before.size() == 2) add("head.out", before[1]);
+  }
+
+  // A learned position table stands beside a larger token table.
+  void add_positions(std::vector<std::size_t>& before) {
+    if (before.size() != 2 || !has_norm_bias()) return;
+    const auto rows = [&](std::size_t i) { return stored_[i].entry.shape[0]; };
+    const auto fewer = std::ranges::min_element(before, {}, rows);
+    if (rows(before[0]) == rows(before[1])) return;
+    add("embed.positions", *fewer);
+    before.erase(fewer);
+  }
+
+  bool has_norm_bias() const {
+    return std::ranges::any_of(candidate_.order, [](const FamilyTensor* tensor) {
+      return tensor != nullptr && tensor->role == "attn.norm.bias";
+    });
+  }
+
+  bool block_has_norms() const {
+    return std::ranges::any_of(candidate_.order, [](const FamilyTensor* tensor) {
+      return tensor != nullptr && tensor->role == "attn.norm";
+    });
+  }
+
+  void add_norms() {
+    std::vector<std::size_t> vectors = of_rank(layout_.before, 1);
+    std::ranges::copy(of_rank(layout_.after, 1), std::back_inserter(vectors));
+    const std::size_t layers = layout_.blocks.size();
+    if (vectors.size() == 1) {
+      add("head.norm", vectors[0]);
+    } else if (vectors.size() == 2 && has_norm_bias()) {
+      add(candidate_.alphabetical ? "head.norm.bias" : "head.norm", vectors[0]);
+      add(candidate_.alphabetical ? "head.norm" : "head.norm.bias", vectors[1]);
+    } else if (vectors.size() == 2 * layers + 1 && !block_has_norms()) {
+      for (std::size_t i = 0; i < 2 * layers; ++i) {
+        add(i % 2 == 0 ? "attn.norm" : "ffn.norm", vectors[i], static_cast<int>(i / 2));
+      }
+      add("head.norm", vectors.back());
+    }
+  }
+
+  const Candidate& candidate_;
+  const Layout& layout_;
+  std::span<const StoredTensor> stored_;
+  std::uint64_t hidden_ = 0;
+  std::vector<MatchedTensor> matched_;
+};
+
+std::vector<std::string> ambiguous_roles(std::span<const MatchedTensor> matched,
+                                         std::span<const StoredTensor> stored) {
+  std::map<std::pair<bool, Shape>, std::set<std::string>> by_shape;
+  for (const MatchedTensor& one : matched) {
+    if (one.layer > 0 || one.as->role.empty()) continue;
+    by_shape[{one.layer < 0, stored[one.tensor].entry.shape}].insert(one.as->role);
+  }
+  std::vector<std::string> result;
+  for (const auto& [shape, roles] : by_shape) {
+    if (roles.size() < 2) continue;
+    std::string text;
+    for (const std::string& role : roles) text += (text.empty() ? "" : "|") + role;
+    result.push_back(std::move(text));
+  }
+  std::ranges::sort(result);
+  return result;
+}
+
+// Positions in a block by shape, for roles_by_shape.
+class BlockShapes {
+ public:
+  BlockShapes(std::span<const Shape> shapes, std::uint64_t hidden)
+      : shapes_(shapes), hidden_(hidden), roles_(shapes.size()) {}
+
+  std::vector<std::string> roles() {
+    assign_mlp();
+    assign_attention();
+    assign_norms();
+    return std::move(roles_);
+  }
+
+ private:
+  std::vector<std::size_t> free(const Shape& shape) const {
+    std::vector<std::size_t> result;
+    for (std::size_t i = 0; i < shapes_.size(); ++i) {
+      if (roles_[i].empty() && shapes_[i] == shape) result.push_back(i);
+    }
+    return result;
+  }
+
+  std::set<std::uint64_t> widths() const {
+    std::set<std::uint64_t> result;
+    for (std::size_t i = 0; i < shapes_.size(); ++i) {
+      if (!roles_[i].empty() || shapes_[i].size() != 2) continue;
+      if (shapes_[i][1] == hidden_) result.insert(shapes_[i][0]);
+    }
+    return result;
+  }
+
+  // The widest MLP: one or two matrices into it and one out of it.
+  void assign_mlp() {
+    for (const std::uint64_t width : widths()) {
+      const std::vector<std::size_t> in = free({width, hidden_});
+      const std::vector<std::size_t> out = free({hidden_, width});
+      if (width == hidden_ || in.empty() || in.size() > 2 || out.size() != 1) continue;
+      if (width < hidden_ && in.size() < 2) continue;  // o and q of narrow heads
+      std::ranges::replace_if(
+          roles_, [](const std::string& role) { return role.starts_with("ffn."); }, "");
+      if (in.size() == 2) roles_[in[0]] = "ffn.gate";
+      roles_[in.back()] = "ffn.up";
+      roles_[out[0]] = "ffn.down";
+    }
+  }
+
+  void assign_attention() {
+    const std::vector<std::size_t> square = free({hidden_, hidden_});
+    if (square.size() == 4) {
+      name(square, {"attn.q", "attn.k", "attn.v", "attn.o"});
+      return;
+    }
+    for (const std::uint64_t width : widths()) {
+      const std::vector<std::size_t> in = free({width, hidden_});
+      const std::vector<std::size_t> out = free({hidden_, width});
+      if (width == hidden_ && in.size() == 2) {
+        // By name "k, o, q, v", in a model's own order "q, k, v, o".
+        const bool key_first = key_before(in[0]);
+        roles_[in[0]] = key_first ? "attn.o" : "attn.q";
+        roles_[in[1]] = key_first ? "attn.q" : "attn.o";
+      } else if (width != hidden_ && in.size() == 1 && out.size() == 1) {
+        roles_[in[0]] = "attn.q";
+        roles_[out[0]] = "attn.o";
+      } else if (width != hidden_ && in.size() == 2 && out.empty()) {
+        name(in, {"attn.k", "attn.v"});
+      }
+    }
+  }
+
+  bool key_before(std::size_t position) const {
+    for (std::size_t i = 0; i < position; ++i) {
+      if (roles_[i].empty() || roles_[i] == "attn.k") {
+        if (shapes_[i].size() == 2 && shapes_[i][1] == hidden_) return true;
+      }
+    }
+    return false;
+  }
+
+  void assign_norms() {
+    const std::vector<std::size_t> norms = free({hidden_});
+    if (norms.size() == 2) name(norms, {"attn.norm", "ffn.norm"});
+  }
+
+  void name(const std::vector<std::size_t>& positions,
+            std::initializer_list<std::string_view> roles) {
+    std::size_t i = 0;
+    for (const std::string_view role : roles) roles_[positions[i++]] = role;
+  }
+
+  std::span<const Shape> shapes_;
+  std::uint64_t hidden_;
+  std::vector<std::string> roles_;
+};
+
+}  // namespace
+
+std::vector<std::string> roles_by_shape(std::span<const Shape> shapes, std::uint64_t hidden) {
+  return BlockShapes(shapes, hidden).roles();
+}
+
+std::optional<ShapeRoles> roles_from_shapes(std::span<const StoredTensor> stored) {
+  const std::vector<Layout> layouts = block_layouts(stored);
+  const std::optional<Candidate> best = best_candidate(layouts, stored);
+  if (!best) return std::nullopt;
+  std::vector<MatchedTensor> matched = Surroundings(*best, stored).matched();
+  for (std::size_t layer = 0; layer < best->layout->blocks.size(); ++layer) {
+    std::ranges::move(
+        matched_block(best->layout->blocks[layer], best->order, static_cast<int>(layer)),
+        std::back_inserter(matched));
+  }
+  const Sizes sizes(stored, matched);
+  ShapeRoles result;
+  std::uint64_t bytes = 0;
+  std::uint64_t all_bytes = 0;
+  for (const StoredTensor& tensor : stored) all_bytes += tensor.entry.extent.size();
+  for (const MatchedTensor& one : matched) {
+    if (!sizes.confirms(one, stored[one.tensor])) continue;
+    bytes += stored[one.tensor].entry.extent.size();
+    result.matched.push_back(one);
+  }
+  if (all_bytes == 0 || bytes < all_bytes - bytes) return std::nullopt;
+  result.byte_share = static_cast<double>(bytes) / static_cast<double>(all_bytes);
+  result.count_share =
+      static_cast<double>(result.matched.size()) / static_cast<double>(stored.size());
+  result.ambiguous = ambiguous_roles(result.matched, stored);
+  return result;
+}
+
+}  // namespace pedigree

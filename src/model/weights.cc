@@ -1,0 +1,263 @@
+#include "model/weights.h"
+
+#include <algorithm>
+#include <numeric>
+#include <string>
+#include <utility>
+
+#include "base/problem.h"
+
+namespace pedigree {
+namespace {
+
+constexpr std::uint64_t window_bytes = std::uint64_t{1} << 20U;
+
+// Wanted columns nearer than this are fetched by one read: below a page, the
+// bytes in between cost less than another call.
+constexpr std::uint64_t gap_bytes = 4096;
+
+// A stored tensor as a matrix of elements: row-major, `columns` to a row. A
+// vector is one row, so that its elements can be fetched in runs.
+class StoredMatrix {
+ public:
+  StoredMatrix(const Model& model, const StoredTensor& stored)
+      : source_(*model.shards[stored.shard]), entry_(stored.entry) {
+    const std::vector<std::uint64_t>& shape = entry_.shape;
+    const std::uint64_t count = entry_.element_count();
+    rows_ = shape.size() < 2 ? 1 : shape.front();
+    columns_ = rows_ == 0 ? 0 : count / rows_;
+  }
+
+  std::uint64_t rows() const { return rows_; }
+  std::uint64_t columns() const { return columns_; }
+  unsigned bits() const { return entry_.type->bits; }
+
+  std::optional<Problem> decodable() const {
+    if (entry_.type->decode != nullptr && bits() != 0) return std::nullopt;
+    return make_problem("unsupported-encoding", source_.name(),
+                        "the values of " + entry_.name + " are stored as " + entry_.type_name +
+                            ", which is not decoded",
+                        entry_.extent.begin);
+  }
+
+  // The elements [first, first + out.size()) in row-major order. Reads in
+  // windows; an element type below a byte starts at the byte boundary before.
+  std::optional<Problem> read(std::uint64_t first, std::span<float> out) {
+    const std::uint64_t group = 8 / std::gcd(bits(), 8U);  // elements from one boundary to the next
+    const std::uint64_t window = std::max(group, window_bytes * 8 / bits() / group * group);
+    while (!out.empty()) {
+      const std::uint64_t lead = first % group;
+      const std::uint64_t count = std::min<std::uint64_t>(out.size(), window - lead);
+      if (auto problem = read_window(first - lead, lead, out.first(count))) return problem;
+      first += count;
+      out = out.subspan(count);
+    }
+    return std::nullopt;
+  }
+
+ private:
+  std::optional<Problem> read_window(std::uint64_t start, std::uint64_t lead,
+                                     std::span<float> out) {
+    const std::uint64_t offset = start / 8 * bits() + start % 8 * bits() / 8;
+    const std::uint64_t elements = lead + out.size();
+    const std::uint64_t size = elements / 8 * bits() + (elements % 8 * bits() + 7) / 8;
+    check(offset + size <= entry_.extent.size(), "elements beyond a tensor's bytes");
+    bytes_.resize(size);
+    if (auto problem = source_.read_at(entry_.extent.begin + offset, bytes_)) return problem;
+    if (lead == 0) {
+      entry_.type->decode(bytes_, out);
+      return std::nullopt;
+    }
+    values_.resize(elements);
+    entry_.type->decode(bytes_, values_);
+    std::ranges::copy(std::span(values_).subspan(lead), out.begin());
+    return std::nullopt;
+  }
+
+  const Source& source_;
+  const TensorEntry& entry_;
+  std::uint64_t rows_ = 0;
+  std::uint64_t columns_ = 0;
+  std::vector<std::byte> bytes_;
+  std::vector<float> values_;
+};
+
+struct Wanted {
+  std::uint64_t index = 0;  // stored row or column
+  std::size_t slot = 0;     // place in the result
+};
+
+std::vector<Wanted> wanted(std::span<const std::uint64_t> indices, std::uint64_t first,
+                           std::uint64_t limit) {
+  std::vector<Wanted> result;
+  result.reserve(indices.size());
+  for (std::size_t slot = 0; slot < indices.size(); ++slot) {
+    check(indices[slot] < limit, "a row or column beyond the tensor");
+    result.push_back({.index = first + indices[slot], .slot = slot});
+  }
+  std::ranges::sort(result, {}, [](const Wanted& one) { return std::pair(one.index, one.slot); });
+  return result;
+}
+
+std::vector<std::uint64_t> counted(std::uint64_t first, std::uint64_t count) {
+  std::vector<std::uint64_t> result(count);
+  std::iota(result.begin(), result.end(), first);
+  return result;
+}
+
+// Wanted columns that one read fetches: [begin, end) of the stored row.
+struct Span {
+  std::uint64_t begin = 0;
+  std::uint64_t end = 0;
+  std::size_t first = 0;  // into the sorted columns
+  std::size_t last = 0;
+};
+
+std::vector<Span> spans_of(std::span<const Wanted> columns, unsigned bits) {
+  const std::uint64_t gap = gap_bytes * 8 / bits;
+  std::vector<Span> spans;
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    const std::uint64_t column = columns[i].index;
+    if (spans.empty() || column > spans.back().end + gap) {
+      spans.push_back({.begin = column, .end = column + 1, .first = i, .last = i + 1});
+    } else {
+      spans.back().end = std::max(spans.back().end, column + 1);
+      spans.back().last = i + 1;
+    }
+  }
+  return spans;
+}
+
+// The submatrix of stored rows × stored columns. `place` says where the value of
+// (row slot, column slot) goes in `out`.
+template <class Place>
+std::optional<Problem> gather(StoredMatrix& matrix, std::span<const Wanted> rows,
+                              std::span<const Wanted> columns, std::span<float> out, Place place) {
+  const std::vector<Span> spans = spans_of(columns, matrix.bits());
+  std::vector<float> buffer;
+  for (const Wanted& row : rows) {
+    for (const Span& span : spans) {
+      buffer.resize(span.end - span.begin);
+      const std::uint64_t first = row.index * matrix.columns() + span.begin;
+      if (auto problem = matrix.read(first, buffer)) return problem;
+      for (std::size_t i = span.first; i < span.last; ++i) {
+        out[place(row.slot, columns[i].slot)] = buffer[columns[i].index - span.begin];
+      }
+    }
+  }
+  return std::nullopt;
+}
+
+// Whole stored rows, as many as follow one another by one read.
+std::optional<Problem> read_runs(StoredMatrix& matrix, std::uint64_t first_row,
+                                 std::span<const std::uint64_t> rows, std::span<float> out) {
+  const std::uint64_t columns = matrix.columns();
+  for (std::size_t begin = 0; begin < rows.size();) {
+    std::size_t end = begin + 1;
+    while (end < rows.size() && rows[end] == rows[end - 1] + 1) ++end;
+    const std::span<float> part = out.subspan(begin * columns, (end - begin) * columns);
+    if (auto problem = matrix.read((first_row + rows[begin]) * columns, part)) return problem;
+    begin = end;
+  }
+  return std::nullopt;
+}
+
+bool is_columnwise(const CanonicalTensor& tensor, const StoredTensor& stored) {
+  return tensor.transposed || stored.entry.shape.size() < 2;
+}
+
+// The canonical tensor lies inside the stored one: else we made it wrongly.
+void check_fits(const CanonicalTensor& tensor, const StoredTensor& stored,
+                const StoredMatrix& matrix) {
+  const bool columnwise = is_columnwise(tensor, stored);
+  const std::uint64_t out_axis = columnwise ? matrix.columns() : matrix.rows();
+  const std::uint64_t in_axis = columnwise ? matrix.rows() : matrix.columns();
+  check(tensor.cols == in_axis || out_axis == 0, "a canonical tensor of another width");
+  check(tensor.rows <= out_axis && tensor.first_row <= out_axis - tensor.rows,
+        "a canonical tensor beyond its stored one");
+}
+
+Result<std::vector<float>> read_submatrix(const Model& model, const CanonicalTensor& tensor,
+                                          std::span<const std::uint64_t> rows,
+                                          std::span<const std::uint64_t> cols) {
+  const StoredTensor& stored = model.tensors[tensor.tensor];
+  StoredMatrix matrix(model, stored);
+  if (auto problem = matrix.decodable()) return std::unexpected(*std::move(problem));
+  check_fits(tensor, stored, matrix);
+  const std::vector<Wanted> out_axis = wanted(rows, tensor.first_row, tensor.rows);
+  const std::vector<Wanted> in_axis = wanted(cols, 0, tensor.cols);
+  std::vector<float> values(rows.size() * cols.size());
+  std::optional<Problem> problem;
+  if (is_columnwise(tensor, stored)) {
+    const auto place = [&](std::size_t in, std::size_t out) { return out * cols.size() + in; };
+    problem = gather(matrix, in_axis, out_axis, values, place);
+  } else {
+    const auto place = [&](std::size_t out, std::size_t in) { return out * cols.size() + in; };
+    problem = gather(matrix, out_axis, in_axis, values, place);
+  }
+  if (problem) return std::unexpected(*std::move(problem));
+  return values;
+}
+
+}  // namespace
+
+Result<std::vector<float>> read_rows(const Model& model, const CanonicalTensor& tensor,
+                                     std::span<const std::uint64_t> rows) {
+  const StoredTensor& stored = model.tensors[tensor.tensor];
+  if (is_columnwise(tensor, stored)) {
+    return read_submatrix(model, tensor, rows, counted(0, tensor.cols));
+  }
+  StoredMatrix matrix(model, stored);
+  if (auto problem = matrix.decodable()) return std::unexpected(*std::move(problem));
+  check_fits(tensor, stored, matrix);
+  for (const std::uint64_t row : rows) check(row < tensor.rows, "a row beyond the tensor");
+  std::vector<float> values(rows.size() * tensor.cols);
+  if (auto problem = read_runs(matrix, tensor.first_row, rows, values)) {
+    return std::unexpected(*std::move(problem));
+  }
+  return values;
+}
+
+Result<std::vector<float>> read_block(const Model& model, const CanonicalTensor& tensor,
+                                      std::span<const std::uint64_t> rows,
+                                      std::span<const std::uint64_t> cols) {
+  return read_submatrix(model, tensor, rows, cols);
+}
+
+Result<std::vector<float>> read_all(const Model& model, const CanonicalTensor& tensor) {
+  return read_rows(model, tensor, counted(0, tensor.rows));
+}
+
+std::optional<Problem> stream_bytes(
+    const Model& model, const StoredTensor& tensor, std::size_t chunk_bytes,
+    const std::function<std::optional<Problem>(std::span<const std::byte>)>& sink) {
+  constexpr std::uint64_t unit = 64;
+  const Source& source = *model.shards[tensor.shard];
+  const std::uint64_t size = tensor.entry.extent.size();
+  const std::uint64_t chunk = std::max<std::uint64_t>(unit, chunk_bytes / unit * unit);
+  std::vector<std::byte> buffer(std::min(chunk, size));
+  for (std::uint64_t done = 0; done < size;) {
+    const std::span<std::byte> part = std::span(buffer).first(std::min(chunk, size - done));
+    if (auto problem = source.read_at(tensor.entry.extent.begin + done, part)) return problem;
+    if (auto problem = sink(part)) return problem;
+    done += part.size();
+  }
+  return std::nullopt;
+}
+
+std::optional<Problem> stream_rows(
+    const Model& model, const CanonicalTensor& tensor, std::size_t chunk_bytes,
+    const std::function<std::optional<Problem>(std::uint64_t first_row,
+                                               std::span<const float> values)>& sink) {
+  if (tensor.cols == 0) return std::nullopt;
+  const std::uint64_t rows = std::max<std::uint64_t>(1, chunk_bytes / sizeof(float) / tensor.cols);
+  for (std::uint64_t first = 0; first < tensor.rows; first += rows) {
+    const std::uint64_t count = std::min(rows, tensor.rows - first);
+    const Result<std::vector<float>> values = read_rows(model, tensor, counted(first, count));
+    if (!values) return values.error();
+    if (auto problem = sink(first, *values)) return problem;
+  }
+  return std::nullopt;
+}
+
+}  // namespace pedigree
