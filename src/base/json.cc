@@ -39,6 +39,13 @@ class CountingIterator {
   std::uint64_t* count_;
 };
 
+// What the library says is wrong, without the place and the text around it.
+std::string reason_of(std::string_view message) {
+  const std::size_t dash = message.find(" - ");
+  if (dash != message.npos) message.remove_prefix(dash + 3);
+  return std::string(message.substr(0, message.find("; last read")));
+}
+
 // nlohmann's SAX interface; names and signatures are the library's.
 class EventAdapter {
  public:
@@ -81,14 +88,20 @@ class EventAdapter {
   bool end_array() { return close(JsonEvent::Kind::end_array); }
   bool parse_error(std::size_t position, const std::string& token,
                    const nlohmann::detail::exception& error) {
-    static_cast<void>(error);
-    const bool constant = token.find("NaN") != std::string::npos ||
-                          token.find("Infinity") != std::string::npos || token.ends_with("N") ||
-                          token.ends_with("I");
-    problem = make_problem(
-        constant ? "json-nan" : "json-malformed", std::string(file_),
-        constant ? "NaN and Infinity are not JSON" : "this is not JSON at the place named",
-        position == 0 ? 0 : position - 1);
+    const std::string reason = reason_of(error.what());
+    const bool constant = reason.starts_with("invalid") && !reason.starts_with("invalid string") &&
+                          (token.ends_with("N") || token.ends_with("I"));
+    std::string_view code = "json-malformed";
+    std::string message = "this is not JSON at the place named: " + reason;
+    if (constant) {
+      code = "json-nan";
+      message = "NaN and Infinity are not JSON";
+    } else if (error.id == 406) {  // the library's out_of_range
+      code = "json-number-range";
+      message = "a number is beyond a double";
+    }
+    const std::uint64_t place = position == 0 ? 0 : position - 1;
+    problem = make_problem(code, std::string(file_), std::move(message), place);
     return false;
   }
 
@@ -243,6 +256,11 @@ std::optional<Problem> read_json_events(std::string_view text, std::string_view 
     if (!done && !adapter.problem) {
       adapter.problem =
           make_problem("json-malformed", std::string(file), "this is not JSON", count);
+    }
+    // The library takes a NUL for the end and would leave what follows unseen.
+    if (done && count > 0 && text[count - 1] == '\0') {
+      adapter.problem = make_problem("json-malformed", std::string(file),
+                                     "a NUL byte stands behind the document", count - 1);
     }
   } catch (Malformed& stop) {
     stop.problem.file = std::string(file);

@@ -1,0 +1,22 @@
+// The rows of the table in formats.cc, each defined in the .cc it is named for.
+#pragma once
+
+#include "formats/formats.h"
+
+namespace pedigree {
+
+extern const Format safetensors_format;
+
+// unread_formats.cc: recognised and named, so that a report can say what a file
+// is, but not read.
+extern const Format gguf_format;
+extern const Format old_ggml_format;
+extern const Format torch_zip_format;
+extern const Format zip_format;
+extern const Format hdf5_format;
+extern const Format npy_format;
+extern const Format tflite_format;
+extern const Format pickle_format;
+extern const Format compressed_format;
+
+}  // namespace pedigree
