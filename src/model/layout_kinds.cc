@@ -85,6 +85,11 @@ constexpr std::array<std::string_view, 16> weight_endings = {
     ".safetensors", ".gguf", ".ggml", ".bin",  ".pt",    ".pth",    ".ckpt",    ".h5",
     ".hdf5",        ".npz",  ".npy",  ".onnx", ".keras", ".tflite", ".msgpack", ".pdparams"};
 
+bool ends_as_weights(std::string_view leaf) {
+  return std::ranges::any_of(weight_endings,
+                             [&](std::string_view ending) { return leaf.ends_with(ending); });
+}
+
 std::string lowered(std::string_view text) {
   std::string result(text);
   std::ranges::transform(result, result.begin(), [](char letter) {
@@ -115,16 +120,15 @@ std::string_view side_file_kind(std::string_view path) {
     if (leaf.ends_with(row.name)) return row.kind;
   }
   for (const NamedKind& row : beginnings) {
-    if (leaf.starts_with(row.name)) return row.kind;
+    // "license.safetensors" is a weight file whatever its name begins with.
+    const bool weights = row.kind == "license" && ends_as_weights(leaf);
+    if (leaf.starts_with(row.name) && !weights) return row.kind;
   }
   return "other";
 }
 
 bool has_weight_name(std::string_view path) {
-  if (side_file_kind(path) != "other") return false;
-  const std::string leaf = lowered(leaf_of(path));
-  return std::ranges::any_of(weight_endings,
-                             [&](std::string_view ending) { return leaf.ends_with(ending); });
+  return side_file_kind(path) == "other" && ends_as_weights(lowered(leaf_of(path)));
 }
 
 }  // namespace pedigree
