@@ -127,7 +127,8 @@ Result<Listing> list_directory(const std::string& root, const std::string& confi
 }
 
 bool is_confined_name(std::string_view name) {
-  if (name.empty() || name.size() > 4096 || name.front() == '/') return false;
+  if (name.empty() || name.size() > 4096) return false;
+  if (name.front() == '/' || name.back() == '/') return false;
   if (name.find('\\') != name.npos || name.find('\0') != name.npos) return false;
   if (name.size() > 1 && name[1] == ':' &&
       std::isalpha(static_cast<unsigned char>(name.front())) != 0) {

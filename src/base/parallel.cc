@@ -5,6 +5,7 @@
 #include <tbb/parallel_for.h>
 #include <tbb/task_arena.h>
 
+#include <algorithm>
 #include <vector>
 
 namespace pedigree {
@@ -23,8 +24,12 @@ std::optional<Problem> parallel_for(
   if (threads == 1 || count < 2) {
     for (std::size_t i = 0; i < count; ++i) one(i);
   } else {
-    tbb::task_arena arena(threads == 0 ? tbb::info::default_concurrency()
-                                       : static_cast<int>(threads));
+    const int cores = tbb::info::default_concurrency();
+    const int wanted = threads == 0 ? cores : static_cast<int>(std::min(threads, 1024U));
+    // More threads than cores must be allowed first, or TBB warns on stderr.
+    const tbb::global_control allowed(tbb::global_control::max_allowed_parallelism,
+                                      static_cast<std::size_t>(std::max(wanted, cores)));
+    tbb::task_arena arena(wanted);
     arena.execute(
         [&] { tbb::parallel_for(std::size_t{0}, count, one, tbb::simple_partitioner()); });
   }

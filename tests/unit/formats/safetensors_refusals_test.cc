@@ -109,11 +109,13 @@ TEST_CASE("an entry lacking a field, or with one of the wrong kind, is refused")
 TEST_CASE("shapes and offsets are lists of plain integers and nothing else") {
   for (const char* json : {"2", "\"2\"", "[2.0]", "[-2]", "[\"2\"]", "[null]", "[[2]]", "[{}]",
                            "{}", "[true]", "[2e0]", "null"}) {
-    CHECK_MESSAGE(code_of(one_tensor().with_shape_json(json)) == "safetensors-entry", json);
+    CHECK_MESSAGE(code_of(one_tensor().with_shape_json(json)) == "safetensors-entry",
+                  std::string(json));
   }
   for (const char* json : {"8", "[8]", "[0,4,8]", "[0.0,8.0]", "[-8,0]", "[\"0\",\"8\"]", "[]",
                            "{\"begin\":0}", "[0,[8]]", "null"}) {
-    CHECK_MESSAGE(code_of(one_tensor().with_offsets_json(json)) == "safetensors-entry", json);
+    CHECK_MESSAGE(code_of(one_tensor().with_offsets_json(json)) == "safetensors-entry",
+                  std::string(json));
   }
   CHECK(code_of(one_tensor().with_shape_json("[NaN]")) == "safetensors-header-json");
 }
@@ -164,7 +166,8 @@ TEST_CASE("bytes behind the last tensor are told with their place") {
 TEST_CASE("metadata are a map from string to string") {
   for (const char* json : {"[]", "\"pt\"", "null", "1", R"({"a":1})", R"({"a":{"b":"c"}})",
                            R"({"a":["b"]})", R"({"a":null})"}) {
-    CHECK_MESSAGE(code_of(one_tensor().metadata_json(json)) == "safetensors-metadata", json);
+    CHECK_MESSAGE(code_of(one_tensor().metadata_json(json)) == "safetensors-metadata",
+                  std::string(json));
   }
   CHECK(code_of(SafetensorsBuilder().member_json(
             R"("__metadata__":{"dtype":"F32","shape":[0],"data_offsets":[0,0]})")) ==

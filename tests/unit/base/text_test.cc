@@ -1,0 +1,68 @@
+#include "base/text.h"
+
+#include <doctest/doctest.h>
+
+namespace pedigree {
+
+using namespace std::string_view_literals;
+
+TEST_CASE("UTF-8 is judged by the standard's rules") {
+  for (const std::string_view good : {""sv, "plain"sv, "é重\xF0\x9F\x98\x80"sv, "\0"sv}) {
+    CHECK(is_valid_utf8(good));
+  }
+  for (const std::string_view bad :
+       {"\xFF"sv, "\xC0\x80"sv, "\xED\xA0\x80"sv, "\xF4\x90\x80\x80"sv, "\xE9\x87"sv, "a\x80"sv}) {
+    CHECK_FALSE(is_valid_utf8(bad));
+  }
+}
+
+TEST_CASE("bad bytes become percent escapes and good text stays") {
+  CHECK(percent_escaped("a\xFFz") == "a%FFz");
+  CHECK(percent_escaped("\xE9\x87") == "%E9%87");
+  CHECK(percent_escaped("\xC0\x80重") == "%C0%80重");
+  CHECK(percent_escaped("100%") == "100%");
+  CHECK(is_valid_utf8(percent_escaped("\xED\xA0\x80\xF0\x9F")));
+}
+
+TEST_CASE("text shown to a person carries no control, escape or direction override") {
+  CHECK(shown("plain 重 \xF0\x9F\x98\x80") == "plain 重 \xF0\x9F\x98\x80");
+  CHECK(shown("a\nb\tc\rd") == "a\\nb\\tc\\x0dd");
+  CHECK(shown("\x1b[31mred") == "\\x1b[31mred");
+  CHECK(shown("\0"sv) == "\\x00");
+  CHECK(shown("\x7F") == "\\x7f");
+  CHECK(shown("a\xE2\x80\xAE"
+              "b") == "a\\u{202e}b");           // right-to-left override
+  CHECK(shown("\xC2\x9B") == "\\u{9b}");        // one-character CSI
+  CHECK(shown("\xE2\x80\xA8") == "\\u{2028}");  // line separator
+  CHECK(shown("\xEE\x80\x80") == "\\u{e000}");  // private use
+  CHECK(shown("\xFF") == "\\xff");
+}
+
+TEST_CASE("width counts columns, not bytes") {
+  CHECK(display_width("abc") == 3);
+  CHECK(display_width("重み") == 4);
+  CHECK(display_width("e\xCC\x81") == 1);  // combining accent
+}
+
+TEST_CASE("the nearest word is found within a third of its letters and no further") {
+  constexpr std::string_view verbs[] = {"audit", "inspect", "fingerprint", "compare", "digest"};
+  CHECK(nearest_word("comapre", verbs) == "compare");
+  CHECK(nearest_word("audt", verbs) == "audit");
+  CHECK(nearest_word("fingerprnt", verbs) == "fingerprint");
+  CHECK(nearest_word("inspects", verbs) == "inspect");
+  CHECK(nearest_word("zebra", verbs).empty());
+  CHECK(nearest_word("", verbs).empty());
+  CHECK(nearest_word("x", {}).empty());
+}
+
+TEST_CASE("sizes are told in powers of a thousand with three digits") {
+  CHECK(byte_size(0) == "0 bytes");
+  CHECK(byte_size(512) == "512 bytes");
+  CHECK(byte_size(999) == "999 bytes");
+  CHECK(byte_size(1000) == "1.00 kB");
+  CHECK(byte_size(64'000'000) == "64.0 MB");
+  CHECK(byte_size(13'476'839'424) == "13.5 GB");
+  CHECK(byte_size(999'600) == "1.00 MB");
+}
+
+}  // namespace pedigree
