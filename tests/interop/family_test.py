@@ -1,0 +1,78 @@
+#!/usr/bin/python3
+"""Runs the tool over every pair of fixtures/pairs and holds its verdicts to expected.json.
+
+usage: family_test.py PEDIGREE [CASE…]
+
+Lineage is known because fixtures/README.md says how each model was made; the children that need no
+training are built here. A list in expected.json gives the values allowed.
+"""
+
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "support"))
+import derive_models  # noqa: E402
+
+VERDICT = ("derived", "relation", "direction", "architecture", "tokenizer", "stage")
+
+
+def faults(expected, report):
+    comparison = (report.get("comparisons") or [{}])[0]
+    verdict = comparison.get("verdict", {})
+    for key in VERDICT:
+        if key in expected:
+            allowed = expected[key] if isinstance(expected[key], list) else [expected[key]]
+            if verdict.get(key) not in allowed:
+                yield f"{key} is {verdict.get(key)!r}, wanted {' or '.join(map(repr, allowed))}"
+    for mechanism in expected.get("mechanisms", []):
+        if mechanism not in verdict.get("mechanisms", []):
+            yield f"mechanisms {verdict.get('mechanisms')} lack {mechanism!r}"
+    for transform in expected.get("transforms", []):
+        if transform not in comparison.get("transforms", []):
+            yield f"transforms {comparison.get('transforms')} lack {transform!r}"
+    if "layer_map" in expected and comparison.get("layer_map") != expected["layer_map"]:
+        yield f"layer map {comparison.get('layer_map')}, wanted {expected['layer_map']}"
+    if "lora" in expected:
+        for key, value in expected["lora"].items():
+            if comparison.get("lora", {}).get(key) != value:
+                yield f"lora {comparison.get('lora')}, wanted {key} {value}"
+    for key, value in expected.get("kept", {}).items():
+        if abs(comparison.get("kept", {}).get(key, -1) - value) > 0.005:
+            yield f"kept {comparison.get('kept')}, wanted {key} {value}"
+    for words in expected.get("summary_has", []):
+        if words not in verdict.get("summary", "") + json.dumps(comparison, ensure_ascii=False):
+            yield f"nowhere is {words!r} said"
+
+
+def main():
+    binary, wanted = sys.argv[1], set(sys.argv[2:])
+    cases = {path.parent.name: json.loads(path.read_text())
+             for path in sorted((ROOT / "fixtures" / "pairs").glob("*/expected.json"))
+             if not wanted or path.parent.name in wanted}
+    assert cases, "no pair found"
+    with tempfile.TemporaryDirectory() as folder:
+        pairs = pathlib.Path(folder) / "pairs.tsv"
+        pairs.write_text("".join(
+            f"{derive_models.build(c['suspect'], folder)}\t{derive_models.build(c['base'], folder)}\n"
+            for c in cases.values()))
+        run = subprocess.run([binary, "compare", "--pairs", str(pairs), "-o", "json",
+                              "--no-progress"], capture_output=True, text=True)
+    lines = [line for line in run.stdout.splitlines() if line.strip()]
+    if run.returncode != 0 or len(lines) != len(cases):
+        sys.exit(f"exit status {run.returncode}, {len(lines)} reports for {len(cases)} pairs:\n"
+                 + run.stderr[-3000:])
+    failed = 0
+    for (name, expected), line in zip(cases.items(), lines):
+        wrong = list(faults(expected, json.loads(line)))
+        failed += bool(wrong)
+        print(("FAIL " if wrong else "ok   ") + name + "".join(f"\n     {w}" for w in wrong))
+    print(f"{len(cases) - failed} pairs as expected, {failed} not")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
