@@ -43,8 +43,8 @@ struct Sampled {
   Matrix up = {};
 };
 
-std::optional<Sampled> sampled_rows(const Fingerprint& sketch, int layer,
-                                    const Fingerprint& other, int other_layer) {
+std::optional<Sampled> sampled_rows(const Fingerprint& sketch, int layer, const Fingerprint& other,
+                                    int other_layer) {
   const Block* gate = sketch.block("ffn.gate", layer);
   const Block* up = sketch.block("ffn.up", layer);
   const Block* other_gate = other.block("ffn.gate", other_layer);
@@ -101,11 +101,11 @@ Result<std::vector<NeuronPairs>> found_neurons(const Side& subject, const Side& 
   const Side& many = subject_is_few ? base : subject;
   std::vector<NeuronPairs> neurons(layers.size());
   if (many.weights == nullptr) return neurons;
-  auto problem = parallel_for(
-      layers.size(), threads, {}, [&](std::size_t i) -> std::optional<Problem> {
+  auto problem =
+      parallel_for(layers.size(), threads, {}, [&](std::size_t i) -> std::optional<Problem> {
         const auto [a, b] = layers[i];
-        auto pairs = subject_is_few ? found_in_layer(few, a, many, b)
-                                    : found_in_layer(few, b, many, a);
+        auto pairs =
+            subject_is_few ? found_in_layer(few, a, many, b) : found_in_layer(few, b, many, a);
         if (!pairs) return std::move(pairs.error());
         if (!subject_is_few) {
           for (auto& [mine, theirs] : *pairs) std::swap(mine, theirs);

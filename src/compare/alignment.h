@@ -13,8 +13,8 @@ namespace pedigree {
 
 struct Alignment {
   LayerMap layers = {};
-  bool hidden_by_index = true;   // residual coordinate i is residual coordinate i
-  bool neurons_by_index = true;  // FFN neuron i is FFN neuron i
+  bool hidden_by_index = true;            // residual coordinate i is residual coordinate i
+  bool neurons_by_index = true;           // FFN neuron i is FFN neuron i
   std::vector<NeuronPairs> neurons = {};  // per entry of layers, when not by index
 };
 

@@ -75,8 +75,7 @@ class Solver {
         distance_[col] = through;
         previous_[col] = row;
       }
-      const bool nearer = distance_[col] < best ||
-                          (distance_[col] == best && row_of_[col] == none);
+      const bool nearer = distance_[col] < best || (distance_[col] == best && row_of_[col] == none);
       if (nearer) {
         best = distance_[col];
         best_place = place;

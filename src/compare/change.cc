@@ -7,6 +7,7 @@
 #include <set>
 #include <string_view>
 
+#include "compare/dense.h"
 #include "model/weights.h"
 
 namespace pedigree {
@@ -159,10 +160,10 @@ void measure(Change& change) {
   }
   change.equal = change.subject.values == change.base.values;
   change.relative_delta = size > 0 ? std::sqrt(squares / size) : (squares > 0 ? 1.0 : 0.0);
-  change.subject_is_rounded = change.equal ||
-                              all_rounded(change.base, change.subject_type, change.subject);
-  change.base_is_rounded = change.equal ||
-                           all_rounded(change.subject, change.base_type, change.base);
+  change.subject_is_rounded =
+      change.equal || all_rounded(change.base, change.subject_type, change.subject);
+  change.base_is_rounded =
+      change.equal || all_rounded(change.subject, change.base_type, change.base);
   change.informative = distinct.size() > 16;
 }
 
@@ -183,13 +184,6 @@ std::vector<double> column(const Matrix& matrix, std::size_t index) {
   std::vector<double> values(matrix.rows);
   for (std::size_t i = 0; i < matrix.rows; ++i) values[i] = matrix.at(i, index);
   return values;
-}
-
-double middle(std::vector<double> values) {
-  if (values.empty()) return 0;
-  const auto half = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::ranges::nth_element(values, half);
-  return *half;
 }
 
 }  // namespace
@@ -247,9 +241,9 @@ Rescaling take_out_rescaling(std::vector<Change>& all) {
   }
   Rescaling rescaling;
   if (sizes.empty()) return rescaling;
-  rescaling.median_factor = middle(sizes);
-  rescaling.found = rescaling.median_factor > 1.1 &&
-                    middle(undone) - 1 < 0.2 * (rescaling.median_factor - 1);
+  rescaling.median_factor = median(sizes);
+  rescaling.found =
+      rescaling.median_factor > 1.1 && median(undone) - 1 < 0.2 * (rescaling.median_factor - 1);
   if (!rescaling.found) return rescaling;
   for (auto& [up, down] : pairs) {
     for (std::size_t i = 0; i < up->subject.rows; ++i) {
@@ -270,7 +264,7 @@ double median_relative_delta(const std::vector<Change>& all) {
   for (const Change& change : all) {
     if (!change.is_vector && change.subject_layer >= 0) deltas.push_back(change.relative_delta);
   }
-  return middle(std::move(deltas));
+  return median(std::move(deltas));
 }
 
 }  // namespace pedigree

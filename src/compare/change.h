@@ -20,10 +20,10 @@ struct Change {
   Matrix base_steps = {};
   const ElementType* subject_type = nullptr;
   const ElementType* base_type = nullptr;
-  bool is_vector = false;     // gains
+  bool is_vector = false;  // gains
 
-  double relative_delta = 0;  // ‖subject − base‖ / ‖base‖
-  bool equal = false;         // every value
+  double relative_delta = 0;        // ‖subject − base‖ / ‖base‖
+  bool equal = false;               // every value
   bool subject_is_rounded = false;  // every value is the base's, rounded into the subject's type
   bool base_is_rounded = false;     // and the other way round
   bool informative = false;         // more than 16 distinct values in the base's part

@@ -33,14 +33,14 @@ struct Evidence {
   };
   enum class Null { none, digest, exact, bound, asymptotic, assumed };
 
-  std::string statistic;  // id with version: "ffn-pairing/1"
+  std::string statistic = {};  // id with version: "ffn-pairing/1"
   Outcome outcome = Outcome::insufficient;
-  double value = 0;               // in the statistic's own unit
-  std::optional<double> log10_p;  // of an unrelated pair scoring this high, every try paid for
+  double value = 0;                    // in the statistic's own unit
+  std::optional<double> log10_p = {};  // of an unrelated pair scoring this high, every try paid for
   Null null = Null::none;
   std::uint64_t samples = 0;  // units, values or tensors behind it
-  std::string stage;          // digests, aligned, layer-map, responses, two-view, couplings
-  std::string because;        // one sentence a person can check by hand
+  std::string stage = {};     // digests, aligned, layer-map, responses, two-view, couplings
+  std::string because = {};   // one sentence a person can check by hand
 };
 
 std::string_view outcome_name(Evidence::Outcome outcome);

@@ -15,9 +15,8 @@ constexpr std::uint64_t relabelling_seed = 0x70656469677265ULL;  // part of the 
 
 Cell cell_of(const Witness& witness) {
   const Matrix cosines = similarity(witness);
-  return {.matched = matched_count(cosines, relabelling_seed),
-          .units = witness.units,
-          .witnesses = 1};
+  return {
+      .matched = matched_count(cosines, relabelling_seed), .units = witness.units, .witnesses = 1};
 }
 
 }  // namespace
@@ -62,8 +61,8 @@ CellTable cell_table(int subject_layers, int base_layers, const CellOf& cell, un
   table.cells.resize(static_cast<std::size_t>(subject_layers) *
                      static_cast<std::size_t>(base_layers));
   const auto columns = static_cast<std::size_t>(base_layers);
-  const auto problem = parallel_for(
-      table.cells.size(), threads, {}, [&](std::size_t i) -> std::optional<Problem> {
+  const auto problem =
+      parallel_for(table.cells.size(), threads, {}, [&](std::size_t i) -> std::optional<Problem> {
         table.cells[i] = cell(static_cast<int>(i / columns), static_cast<int>(i % columns));
         return std::nullopt;
       });

@@ -9,7 +9,7 @@ namespace pedigree {
 namespace {
 
 constexpr int repeats = 6;
-constexpr int steps = 19;               // 0.05 … 0.95
+constexpr int steps = 19;                   // 0.05 … 0.95
 constexpr std::size_t most_witnesses = 16;  // plants for deeper models are scaled up
 
 double length(std::span<const double> row) {
@@ -48,8 +48,8 @@ bool would_show(const std::vector<Witness>& witnesses, std::size_t all, double c
     double count = 0;
     for (std::size_t i = 0; i < witnesses.size(); ++i) {
       const auto seed = static_cast<std::uint64_t>(repeat) * 1000 + i + 1;
-      count += static_cast<double>(
-          matched_count(similarity(planted(witnesses[i], cosine, seed)), seed));
+      count +=
+          static_cast<double>(matched_count(similarity(planted(witnesses[i], cosine, seed)), seed));
     }
     total += count;
     squares += count * count;

@@ -11,7 +11,7 @@
 namespace pedigree {
 namespace {
 
-constexpr std::uint64_t all_below = 512;    // neurons: look at all of them
+constexpr std::uint64_t all_below = 512;  // neurons: look at all of them
 constexpr std::size_t chosen_count = 256;
 constexpr std::size_t choosing_tokens = 16;
 constexpr std::size_t chunk_bytes = std::size_t{8} << 20U;
@@ -49,8 +49,7 @@ Result<std::vector<float>> scaled_by_gain(const Model& model, int layer,
   return scaled;
 }
 
-Matrix responses_of(std::span<const float> rows, std::span<const float> tokens,
-                    std::size_t width) {
+Matrix responses_of(std::span<const float> rows, std::span<const float> tokens, std::size_t width) {
   Matrix result(rows.size() / width, tokens.size() / width);
   for (std::size_t i = 0; i < result.rows; ++i) {
     for (std::size_t t = 0; t < result.cols; ++t) {
@@ -68,15 +67,15 @@ Result<std::vector<std::uint64_t>> chosen_neurons(const Model& model, const Cano
   const std::size_t width = gate.cols;
   const auto first = tokens.subspan(0, std::min(tokens.size(), choosing_tokens * width));
   std::vector<double> size(gate.rows);
-  auto problem = stream_rows(
-      model, gate, chunk_bytes,
-      [&](std::uint64_t row, std::span<const float> values) -> std::optional<Problem> {
-        const Matrix seen = responses_of(values, first, width);
-        for (std::size_t i = 0; i < seen.rows; ++i) {
-          for (const double value : seen.row(i)) size[row + i] += value * value;
-        }
-        return std::nullopt;
-      });
+  auto problem =
+      stream_rows(model, gate, chunk_bytes,
+                  [&](std::uint64_t row, std::span<const float> values) -> std::optional<Problem> {
+                    const Matrix seen = responses_of(values, first, width);
+                    for (std::size_t i = 0; i < seen.rows; ++i) {
+                      for (const double value : seen.row(i)) size[row + i] += value * value;
+                    }
+                    return std::nullopt;
+                  });
   if (problem) return std::unexpected(std::move(*problem));
   std::ranges::stable_sort(neurons, std::greater{}, [&](std::uint64_t i) { return size[i]; });
   neurons.resize(chosen_count);
@@ -164,13 +163,13 @@ Result<std::vector<NeuronViews>> neuron_views(const Model& model,
   const auto centred =
       centred_tokens(std::move(*rows), tokens.size(), model.architecture.norm == "layernorm");
   std::vector<NeuronViews> views(model.architecture.layers);
-  auto problem = parallel_for(
-      views.size(), threads, progress, [&](std::size_t layer) -> std::optional<Problem> {
-        auto one = views_of_layer(model, static_cast<int>(layer), centred);
-        if (!one) return std::move(one.error());
-        views[layer] = std::move(*one);
-        return std::nullopt;
-      });
+  auto problem = parallel_for(views.size(), threads, progress,
+                              [&](std::size_t layer) -> std::optional<Problem> {
+                                auto one = views_of_layer(model, static_cast<int>(layer), centred);
+                                if (!one) return std::move(one.error());
+                                views[layer] = std::move(*one);
+                                return std::nullopt;
+                              });
   if (problem) return std::unexpected(std::move(*problem));
   return views;
 }
@@ -192,14 +191,13 @@ NeuronPairs agreeing_neurons(const NeuronViews& subject, const NeuronViews& base
 }
 
 TwoView two_view(const std::vector<NeuronViews>& subject, const std::vector<NeuronViews>& base,
-                 const std::function<bool(int side, int i, int j)>& duplicates,
-                 unsigned threads) {
+                 const std::function<bool(int side, int i, int j)>& duplicates, unsigned threads) {
   TwoView result;
   if (subject.empty() || base.empty()) return result;
   AgreementTable table{.columns = base.size()};
   table.cells.resize(subject.size() * base.size());
-  const auto failed = parallel_for(
-      table.cells.size(), threads, {}, [&](std::size_t i) -> std::optional<Problem> {
+  const auto failed =
+      parallel_for(table.cells.size(), threads, {}, [&](std::size_t i) -> std::optional<Problem> {
         table.cells[i] = agreeing_neurons(subject[i / base.size()], base[i % base.size()]);
         return std::nullopt;
       });
@@ -220,9 +218,8 @@ TwoView two_view(const std::vector<NeuronViews>& subject, const std::vector<Neur
     const std::size_t neurons = std::min(subject[static_cast<std::size_t>(a)].neurons.size(),
                                          base[static_cast<std::size_t>(b)].neurons.size());
     result.looked_at = std::max(result.looked_at, neurons);
-    const std::size_t needed =
-        std::max({std::size_t{20}, (neurons + 19) / 20, 5 * result.control,
-                  5 * recorded_independent_maximum});
+    const std::size_t needed = std::max({std::size_t{20}, (neurons + 19) / 20, 5 * result.control,
+                                         5 * recorded_independent_maximum});
     if (result.control_cells == 0 || pairs.size() < needed) continue;
     result.smallest = result.map.empty() ? pairs.size() : std::min(result.smallest, pairs.size());
     result.map.emplace_back(a, b);

@@ -43,14 +43,14 @@ using NeuronPairs = std::vector<std::pair<std::uint64_t, std::uint64_t>>;  // (s
 NeuronPairs agreeing_neurons(const NeuronViews& subject, const NeuronViews& base);
 
 struct TwoView {
-  LayerMap map = {};                     // layers whose agreement passes every rule
+  LayerMap map = {};                      // layers whose agreement passes every rule
   std::vector<NeuronPairs> neurons = {};  // one list per entry of map
-  std::size_t mapped = 0;                // layers that could have passed
-  std::size_t smallest = 0;              // agreement among the passing layers
-  std::size_t control = 0;               // largest agreement off the map
+  std::size_t mapped = 0;                 // layers that could have passed
+  std::size_t smallest = 0;               // agreement among the passing layers
+  std::size_t control = 0;                // largest agreement off the map
   std::size_t control_cells = 0;
-  std::size_t looked_at = 0;             // neurons of the smaller side, largest layer
-  bool decides = false;                  // at least half of the layers pass
+  std::size_t looked_at = 0;  // neurons of the smaller side, largest layer
+  bool decides = false;       // at least half of the layers pass
 };
 
 // `duplicates(side, i, j)`: are layers i and j of that side (0 subject, 1 base)

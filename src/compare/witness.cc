@@ -1,23 +1,13 @@
 #include "compare/witness.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <string_view>
 
+#include "compare/dense.h"
+
 namespace pedigree {
 namespace {
-
-void scale_rows(Matrix& matrix) {
-  for (std::size_t i = 0; i < matrix.rows; ++i) {
-    const auto row = matrix.row(i);
-    double squares = 0;
-    for (const double value : row) squares += value * value;
-    if (squares <= 0) continue;
-    const double length = std::sqrt(squares);
-    for (double& value : row) value /= length;
-  }
-}
 
 void standardise_columns(Matrix& matrix) {
   const double count = static_cast<double>(matrix.rows);
@@ -50,16 +40,6 @@ Matrix prepared(const Matrix& raw) {
   return matrix;
 }
 
-double product(std::span<const double> a, std::span<const double> b) {
-  std::array<double, 4> lane = {};
-  const std::size_t whole = a.size() / 4 * 4;
-  for (std::size_t i = 0; i < whole; i += 4) {
-    for (std::size_t j = 0; j < 4; ++j) lane[j] += a[i + j] * b[i + j];
-  }
-  for (std::size_t i = whole; i < a.size(); ++i) lane[i - whole] += a[i] * b[i];
-  return (lane[0] + lane[1]) + (lane[2] + lane[3]);
-}
-
 void add_cosines(const View& view, Matrix& into) {
   const Matrix subject = prepared(view.subject);
   const Matrix base = prepared(view.base);
@@ -78,9 +58,13 @@ bool has_length(std::span<const double> row) {
 std::size_t informative_units(const std::vector<View>& views) {
   std::size_t count = 0;
   for (std::size_t i = 0; i < views.front().subject.rows; ++i) {
-    count += std::ranges::all_of(views, [&](const View& view) {
-      return has_length(view.subject.row(i)) && has_length(view.base.row(i));
-    }) ? 1 : 0;
+    count += std::ranges::all_of(views,
+                                 [&](const View& view) {
+                                   return has_length(view.subject.row(i)) &&
+                                          has_length(view.base.row(i));
+                                 })
+                 ? 1
+                 : 0;
   }
   return count;
 }
@@ -159,8 +143,7 @@ Matrix part_of(const Block& block, std::span<const std::size_t> rows,
   Matrix part(transposed ? cols.size() : rows.size(), transposed ? rows.size() : cols.size());
   for (std::size_t i = 0; i < rows.size(); ++i) {
     for (std::size_t j = 0; j < cols.size(); ++j) {
-      const double value =
-          static_cast<double>(block.values[rows[i] * block.cols.size() + cols[j]]);
+      const double value = static_cast<double>(block.values[rows[i] * block.cols.size() + cols[j]]);
       (transposed ? part.at(j, i) : part.at(i, j)) = value;
     }
   }
@@ -238,8 +221,7 @@ std::optional<Witness> hidden_witness(const Fingerprint& subject, const Fingerpr
     for (const std::string_view role : {"attn.q", "attn.k", "attn.v"}) {
       add_view(views, block_view(subject.block(role, a), base.block(role, b), true, -1));
     }
-    add_view(views,
-             block_view(subject.block("attn.o", a), base.block("attn.o", b), false, -1));
+    add_view(views, block_view(subject.block("attn.o", a), base.block("attn.o", b), false, -1));
   }
   return finished(std::move(views));
 }

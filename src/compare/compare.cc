@@ -1,0 +1,375 @@
+#include "compare/compare.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "compare/bounds.h"
+#include "compare/context.h"
+#include "compare/kind.h"
+#include "compare/origin.h"
+#include "compare/power.h"
+#include "compare/search.h"
+#include "compare/summary.h"
+
+namespace pedigree {
+namespace {
+
+using Outcome = Evidence::Outcome;
+
+constexpr std::uint64_t fewest_parameters = 1000;  // below, no verdict is honest
+constexpr std::size_t fewest_supporting = 3;       // layers or groups for a `yes`
+
+std::uint64_t block_parameters(const Fingerprint& sketch) {
+  std::uint64_t total = 0;
+  for (const Block& block : sketch.blocks) total += block.full_rows * block.full_cols;
+  return total;
+}
+
+// Why the pair cannot be judged at all, or "".
+std::string unjudgeable(const Side& subject, const Side& base) {
+  for (const Side* side : {&subject, &base}) {
+    const std::string& name = side->sketch.name;
+    if (side->weights != nullptr && side->weights->is_adapter) {
+      return fmt::format("{} is an adapter without its base", name);
+    }
+    if (side->sketch.blocks.empty()) {
+      return fmt::format("no matrices of {} could be given a role", name);
+    }
+    if (block_parameters(side->sketch) < fewest_parameters) {
+      return fmt::format("{} has under a thousand informative parameters", name);
+    }
+    const bool finite_values = std::ranges::any_of(
+        side->sketch.moments, [](const Moments& m) { return m.finite && m.distinct > 16; });
+    if (!finite_values && !side->sketch.moments.empty()) {
+      return fmt::format("{} holds constants only", name);
+    }
+  }
+  if (subject.sketch.scheme != base.sketch.scheme) {
+    return "the fingerprints were made by different schemes";
+  }
+  return {};
+}
+
+double coverage_of(const Fingerprint& subject, const Fingerprint& base, const LayerMap& layers) {
+  double total = 0;
+  double covered = 0;
+  for (const Block& block : subject.blocks) {
+    const double size = static_cast<double>(block.full_rows) * static_cast<double>(block.full_cols);
+    total += size;
+    int base_layer = -1;
+    if (block.layer >= 0) {
+      const auto at = std::ranges::find(layers, block.layer, &std::pair<int, int>::first);
+      if (at == layers.end()) continue;
+      base_layer = at->second;
+    }
+    const Block* other = base.block(block.role, base_layer, block.expert);
+    if (other == nullptr || other->full_cols == 0) continue;
+    const double share =
+        std::min(1.0,
+                 static_cast<double>(other->full_rows) / static_cast<double>(block.full_rows)) *
+        std::min(1.0, static_cast<double>(other->full_cols) / static_cast<double>(block.full_cols));
+    covered += size * share;
+  }
+  return total > 0 ? std::round(covered / total * 1e4) / 1e4 : 0;
+}
+
+std::string origin_sentence(const Origin& origin) {
+  if (!origin.measured || !origin.gains || !origin.spectrum) {
+    return "the models have no trained norm gains that could tell descent from a shared seed";
+  }
+  return fmt::format(
+      "gains correlate at {:.2f} (chance ±{:.2f}, descent 0.40 and more), strong "
+      "directions are kept {:.2f} times as well as weak ones (descent 0.83 and "
+      "more), matched rows have cosine {:.2f}",
+      *origin.gains, origin.chance, *origin.spectrum, origin.row_cosine);
+}
+
+class Comparer {
+ public:
+  Comparer(const Side& subject, const Side& base, const CompareOptions& options)
+      : subject_(subject), base_(base), options_(options) {}
+
+  Comparison run() {
+    result_.subject = subject_.sketch.name;
+    result_.base = base_.sketch.name;
+    answer_context();
+    why_not_ = unjudgeable(subject_, base_);
+    if (why_not_.empty()) {
+      found_ = search(subject_, base_, options_);
+      result_.evidence = std::move(found_.evidence);
+      if (found_.problem) {
+        give_up(*found_.problem);
+      } else if (found_.stage) {
+        judge_related();
+      } else {
+        judge_unrelated();
+      }
+    }
+    finish();
+    return std::move(result_);
+  }
+
+ private:
+  void answer_context() {
+    const Architecture& mine = subject_.sketch.architecture;
+    const Architecture& theirs = base_.sketch.architecture;
+    const ContextAnswer architecture = architecture_answer(mine, theirs);
+    result_.verdict.architecture = architecture.answer;
+    result_.verdict.architecture_because = architecture.because;
+    result_.config_differences = architecture_differences(mine, theirs);
+    const ContextAnswer tokenizer = tokenizer_answer(subject_.sketch, base_.sketch);
+    result_.verdict.tokenizer = tokenizer.answer;
+    result_.verdict.tokenizer_because = tokenizer.because;
+    if (mine.renames != theirs.renames || mine.roles_from != theirs.roles_from) {
+      rename_ = true;
+    }
+  }
+
+  void give_up(const Problem& problem) {
+    why_not_ = problem.message;
+    result_.problems.push_back(problem);
+  }
+
+  void judge_related() {
+    Descent& descent = found_.descent;
+    result_.layer_map = descent.alignment.layers;
+    if (auto problem = find_moved_neurons(descent)) return give_up(*problem);
+    if (!tell_origin(descent)) return;
+    result_.verdict.derived = "yes";
+    descent.only_a_part = is_only_a_part(descent);
+    auto kind = kind_of(subject_, base_, descent, options_);
+    if (!kind) {
+      result_.verdict.derived = "inconclusive";
+      return give_up(kind.error());
+    }
+    take(std::move(*kind));
+  }
+
+  bool is_only_a_part(const Descent& descent) const {
+    const auto depth =
+        std::min(subject_.sketch.architecture.layers, base_.sketch.architecture.layers);
+    return found_.supporting < fewest_supporting || ffn_is_new_ ||
+           2 * descent.alignment.layers.size() < depth;
+  }
+
+  // Residual coordinates agree; do the neurons too, or where did they go?
+  std::optional<Problem> find_moved_neurons(Descent& descent) {
+    Alignment& alignment = descent.alignment;
+    if (!alignment.hidden_by_index || alignment.layers.empty()) return note_kept(descent);
+    const Cell by_index = pooled(alignment.layers, [this](int a, int b) {
+      return neuron_cell(subject_.sketch, a, base_.sketch, b);
+    });
+    const auto mine = subject_.sketch.architecture.ffn;
+    const auto theirs = base_.sketch.architecture.ffn;
+    if (by_index.units > 0 && 2 * by_index.matched >= by_index.units) {
+      if (mine != theirs) set_kept(descent, 1.0);
+      return std::nullopt;
+    }
+    auto found = found_neurons(subject_, base_, alignment.layers, options_.threads);
+    if (!found) return std::move(found.error());
+    const std::size_t looked_up = std::min<std::size_t>(64, std::min(mine, theirs));
+    const Found counts = summary_of(*found, looked_up);
+    if (counts.looked_up == 0 || 2 * counts.found < counts.looked_up) {
+      ffn_is_new_ = true;
+      return std::nullopt;
+    }
+    note_order(counts);
+    alignment.neurons = std::move(*found);
+    alignment.neurons_by_index = false;
+    const double share = static_cast<double>(counts.found) / static_cast<double>(counts.looked_up);
+    if (mine != theirs) {
+      set_kept(descent, share);
+    } else {
+      descent.reparametrised = true;
+      descent.transforms.emplace_back("neuron-permute");
+    }
+    return std::nullopt;
+  }
+
+  std::optional<Problem> note_kept(Descent& descent) {
+    if (subject_.sketch.architecture.ffn != base_.sketch.architecture.ffn) set_kept(descent, 1.0);
+    return std::nullopt;
+  }
+
+  // `found`: share of the smaller side's neurons that have a partner.
+  void set_kept(Descent& descent, double found) {
+    const auto mine = static_cast<double>(subject_.sketch.architecture.ffn);
+    const auto theirs = static_cast<double>(base_.sketch.architecture.ffn);
+    if (mine <= 0 || theirs <= 0 || mine == theirs) return;
+    descent.kept_ffn =
+        std::round(found * std::min(mine, theirs) / std::max(mine, theirs) * 1e4) / 1e4;
+    (mine < theirs ? descent.subject_has_fewer_neurons : descent.base_has_fewer_neurons) = true;
+  }
+
+  void note_order(const Found& counts) {
+    const double p = log10_increasing_run(counts.longest_run, 64);
+    result_.evidence.push_back(
+        {.statistic = "neuron-order/1",
+         .outcome = Outcome::measured,
+         .value = static_cast<double>(counts.in_order),
+         .log10_p = p,
+         .null = Evidence::Null::exact,
+         .samples = counts.looked_up,
+         .stage = "aligned",
+         .because = fmt::format("{} of {} sampled neurons have a clear partner under another "
+                                "number, {} of them in the original order.",
+                                counts.found, counts.looked_up, counts.in_order)});
+  }
+
+  // Descent, or only the same initial weights? False when that stays open.
+  bool tell_origin(const Descent& descent) {
+    auto origin = descent.alignment.hidden_by_index
+                      ? indexed_origin(subject_, base_, descent.alignment)
+                      : unrotated_origin(subject_, base_, descent.alignment, options_.threads);
+    if (origin && !origin->gains && descent.alignment.hidden_by_index &&
+        subject_.weights != nullptr && base_.weights != nullptr) {
+      origin = unrotated_origin(subject_, base_, descent.alignment, options_.threads);
+    }
+    if (!origin) {
+      give_up(origin.error());
+      return false;
+    }
+    note_origin(*origin);
+    if (origin->descent) return true;
+    result_.verdict.relation = "common-origin";
+    result_.verdict.mechanisms = {"common-origin"};
+    why_not_ = origin_sentence(*origin);
+    return false;
+  }
+
+  void note_origin(const Origin& origin) {
+    Evidence evidence{.statistic = "common-origin/1", .stage = *found_.stage};
+    evidence.outcome = origin.measured ? Outcome::measured : Outcome::insufficient;
+    evidence.value = origin.gains.value_or(0);
+    evidence.samples = subject_.sketch.gains.size();
+    evidence.because = "Descent or a shared seed: " + origin_sentence(origin) + ".";
+    result_.evidence.push_back(std::move(evidence));
+  }
+
+  void take(Kind kind) {
+    Verdict& verdict = result_.verdict;
+    verdict.relation = kind.relation;
+    verdict.mechanisms = std::move(kind.mechanisms);
+    verdict.direction = std::move(kind.direction);
+    verdict.direction_because = std::move(kind.direction_because);
+    result_.transforms = std::move(kind.transforms);
+    result_.lora = std::move(kind.lora);
+    result_.kept = kind.kept;
+    result_.change = std::move(kind.change);
+    result_.changed_tensors = std::move(kind.changed_tensors);
+    std::ranges::move(kind.evidence, std::back_inserter(result_.evidence));
+    equal_on_sample_only_ = kind.equal_on_sample_only;
+    if (rename_) result_.transforms.insert(result_.transforms.begin(), "rename");
+    if (found_.descent.only_a_part && verdict.relation != "partial-reuse" &&
+        found_.supporting < fewest_supporting) {
+      verdict.relation = "partial-reuse";
+    }
+  }
+
+  // Nothing stood out: is that because there is nothing, or could it not show?
+  void judge_unrelated() {
+    if (!found_.all_stages_ran) {
+      why_not_ =
+          found_.missing.empty() ? "not every stage that applies could be run" : found_.missing;
+      return;
+    }
+    std::vector<Witness> witnesses;
+    const auto depth = static_cast<int>(
+        std::min(subject_.sketch.architecture.layers, base_.sketch.architecture.layers));
+    for (int i = 0; i < depth; ++i) {
+      auto witness = neuron_witness(subject_.sketch, i, base_.sketch, i);
+      if (!witness) witness = response_witness(subject_.sketch, i, base_.sketch, i);
+      if (witness) witnesses.push_back(std::move(*witness));
+    }
+    const double map_tries = static_cast<double>(subject_.sketch.architecture.layers) *
+                             std::log10(static_cast<double>(base_.sketch.architecture.layers) + 1);
+    const auto power = power_of(
+        witnesses,
+        certain - map_tries -
+            std::log10(static_cast<double>(std::max<std::uint64_t>(1, options_.alternatives))));
+    if (!power) {
+      why_not_ = "the models are too small or share too few sampled units for a power statement";
+      return;
+    }
+    result_.verdict.power_cosine = *power;
+    result_.verdict.relation = "independent";
+    result_.verdict.mechanisms = {"independent"};
+    result_.verdict.derived = "no";
+  }
+
+  void finish() {
+    Verdict& verdict = result_.verdict;
+    if (found_.stage) {
+      verdict.stage = *found_.stage;
+      verdict.log10_p = found_.log10_p;
+    } else if (verdict.derived == "no") {
+      verdict.stage = "two-view";
+      verdict.log10_p = smallest_p();
+    }
+    const LayerMap map =
+        result_.layer_map.empty() ? identity_map(subject_.sketch, base_.sketch) : result_.layer_map;
+    verdict.coverage = coverage_of(subject_.sketch, base_.sketch, map);
+    verdict.summary = summary_of(result_, equal_on_sample_only_, why_not_);
+  }
+
+  // What the stages that ran saw, paid for by the number of groups.
+  double smallest_p() const {
+    double smallest = 0;
+    for (const Evidence& evidence : result_.evidence) {
+      if (evidence.null == Evidence::Null::exact && evidence.log10_p) {
+        smallest = std::min(smallest, *evidence.log10_p);
+      }
+    }
+    return std::min(0.0, smallest + std::log10(group_count));
+  }
+
+  const Side& subject_;
+  const Side& base_;
+  const CompareOptions& options_;
+  Comparison result_;
+  Search found_;
+  std::string why_not_;
+  bool rename_ = false;
+  bool ffn_is_new_ = false;
+  bool equal_on_sample_only_ = false;
+};
+
+}  // namespace
+
+std::string_view outcome_name(Evidence::Outcome outcome) {
+  switch (outcome) {
+    case Evidence::Outcome::measured:
+      return "measured";
+    case Evidence::Outcome::not_applicable:
+      return "not_applicable";
+    case Evidence::Outcome::insufficient:
+      return "insufficient";
+  }
+  return "insufficient";
+}
+
+std::string_view null_name(Evidence::Null null) {
+  switch (null) {
+    case Evidence::Null::none:
+      return "none";
+    case Evidence::Null::digest:
+      return "digest";
+    case Evidence::Null::exact:
+      return "exact";
+    case Evidence::Null::bound:
+      return "bound";
+    case Evidence::Null::asymptotic:
+      return "asymptotic";
+    case Evidence::Null::assumed:
+      return "assumed";
+  }
+  return "none";
+}
+
+Comparison compare(const Side& subject, const Side& base, const CompareOptions& options) {
+  return Comparer(subject, base, options).run();
+}
+
+}  // namespace pedigree

@@ -1,0 +1,119 @@
+#include "compare/context.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "compare/witness.h"
+
+namespace pedigree {
+namespace {
+
+std::string listed(const std::vector<std::pair<std::string, std::string>>& pairs,
+                   std::string_view between) {
+  std::string text;
+  for (const auto& [first, second] : pairs) {
+    text += fmt::format("{}{}{}{}", text.empty() ? "" : ", ", first, between, second);
+  }
+  return text;
+}
+
+struct SketchOverlap {
+  double contained = 0;  // share of the smaller vocabulary's tokens the other has too
+  double same_ids = 0;   // of the common ones
+  std::size_t common = 0;
+};
+
+// Bottom-k sketches speak for hashes up to the smaller of their largest values.
+SketchOverlap overlap_of(const TokenizerSketch& a, const TokenizerSketch& b) {
+  SketchOverlap overlap;
+  if (a.smallest.empty() || b.smallest.empty()) return overlap;
+  const auto limit = std::min(a.smallest.back(), b.smallest.back());
+  const auto below = [limit](const TokenizerSketch& sketch) {
+    return static_cast<std::size_t>(std::ranges::upper_bound(sketch.smallest, limit) -
+                                    sketch.smallest.begin());
+  };
+  const SharedPlaces shared = shared_places(a.smallest, b.smallest);
+  std::size_t same = 0;
+  for (std::size_t i = 0; i < shared.subject.size(); ++i) {
+    same += a.smallest_ids[shared.subject[i]] == b.smallest_ids[shared.base[i]] ? 1 : 0;
+  }
+  overlap.common = shared.subject.size();
+  const std::size_t smaller = std::min(below(a), below(b));
+  if (smaller > 0) {
+    overlap.contained = static_cast<double>(overlap.common) / static_cast<double>(smaller);
+  }
+  if (overlap.common > 0) {
+    overlap.same_ids = static_cast<double>(same) / static_cast<double>(overlap.common);
+  }
+  return overlap;
+}
+
+}  // namespace
+
+ContextAnswer architecture_answer(const Architecture& subject, const Architecture& base) {
+  ContextAnswer answer;
+  if (subject.layers == 0 || base.layers == 0) {
+    answer.because = "At least one side's structure could not be read from its tensors.";
+    return answer;
+  }
+  if (!same_architecture(subject, base)) {
+    answer.answer = "no";
+    answer.because =
+        fmt::format("The structures differ: {} against {}.", subject.structure, base.structure);
+    return answer;
+  }
+  answer.answer = "yes";
+  answer.because = fmt::format("Both are built as {}.", subject.structure);
+  if (!subject.renames.empty()) {
+    answer.because += fmt::format(" The subject calls {} by other names: {}.",
+                                  subject.renames.size() == 1
+                                      ? "one kind of tensor"
+                                      : fmt::format("{} kinds of tensor", subject.renames.size()),
+                                  listed(subject.renames, " for "));
+  }
+  if (!base.renames.empty()) {
+    answer.because += fmt::format(" The base uses other names: {}.", listed(base.renames, " for "));
+  }
+  const auto differences = architecture_differences(subject, base);
+  if (!differences.empty()) {
+    answer.because += fmt::format(" They differ in {}.", listed(differences, " "));
+  }
+  return answer;
+}
+
+ContextAnswer tokenizer_answer(const Fingerprint& subject, const Fingerprint& base) {
+  ContextAnswer answer;
+  if (!subject.tokenizer || !base.tokenizer) {
+    answer.because = "At least one side has no readable tokenizer.";
+    return answer;
+  }
+  const TokenizerSketch& a = *subject.tokenizer;
+  const TokenizerSketch& b = *base.tokenizer;
+  if (a.vocabulary_digest == b.vocabulary_digest) {
+    answer.answer = "yes";
+    answer.because = fmt::format("The same {} tokens in the same order{}.", a.tokens,
+                                 a.merges_digest == b.merges_digest ? "" : "; the merges differ");
+    return answer;
+  }
+  const SketchOverlap overlap = overlap_of(a, b);
+  const std::string measured = fmt::format(
+      "{:.0f} % of the smaller vocabulary's sampled tokens are in both, {:.0f} % of "
+      "those under the same id",
+      100 * overlap.contained, 100 * overlap.same_ids);
+  if (overlap.common >= 50 && overlap.contained >= 0.95 && overlap.same_ids >= 0.95) {
+    answer.answer = "yes";
+    answer.extended = a.tokens > b.tokens;
+    answer.because = fmt::format("One vocabulary extends the other ({} against {} tokens): {}.",
+                                 a.tokens, b.tokens, measured);
+  } else if (overlap.contained < 0.9 || overlap.same_ids < 0.5) {
+    answer.answer = "no";
+    answer.because = fmt::format("Different vocabularies ({} against {} tokens): {}.", a.tokens,
+                                 b.tokens, measured);
+  } else {
+    answer.because = fmt::format("The vocabularies overlap without being one: {}.", measured);
+  }
+  return answer;
+}
+
+}  // namespace pedigree

@@ -1,0 +1,176 @@
+#include "compare/exact.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <numeric>
+#include <set>
+#include <tuple>
+
+#include "base/parallel.h"
+#include "model/weights.h"
+
+namespace pedigree {
+namespace {
+
+constexpr std::uint64_t values_at_once = std::uint64_t{1} << 20U;
+
+bool is_vocabulary(std::string_view role) { return role == "embed.tokens" || role == "head.out"; }
+
+int base_layer_of(const LayerMap& layers, int subject_layer) {
+  if (subject_layer < 0) return -1;
+  const auto at = std::ranges::find(layers, subject_layer, &std::pair<int, int>::first);
+  return at == layers.end() ? -2 : at->second;
+}
+
+// What streaming two tensors has shown so far.
+class Tally {
+ public:
+  Tally(const ElementType& subject, const ElementType& base) : subject_(subject), base_(base) {}
+
+  void add(std::span<const float> mine, std::span<const float> theirs) {
+    for (std::size_t i = 0; i < mine.size(); ++i) {
+      if (distinct_.size() <= 16) distinct_.insert(theirs[i]);
+      const double delta = static_cast<double>(mine[i]) - static_cast<double>(theirs[i]);
+      size_ += static_cast<double>(theirs[i]) * static_cast<double>(theirs[i]);
+      if (mine[i] == theirs[i]) continue;
+      squares_ += delta * delta;
+      ++differing_;
+      subject_rounded_ =
+          subject_rounded_ && subject_.precision > 0 && rounded_to(subject_, theirs[i]) == mine[i];
+      base_rounded_ =
+          base_rounded_ && base_.precision > 0 && rounded_to(base_, mine[i]) == theirs[i];
+    }
+    values_ += mine.size();
+  }
+
+  void write(ExactTensor& tensor) const {
+    using enum ExactTensor::State;
+    tensor.values = values_;
+    tensor.informative = distinct_.size() > 16;
+    tensor.relative_delta = size_ > 0 ? std::sqrt(squares_ / size_) : (squares_ > 0 ? 1.0 : 0.0);
+    tensor.moved = differing_;
+    tensor.state = differing_ == 0    ? equal
+                   : subject_rounded_ ? subject_is_rounded
+                   : base_rounded_    ? base_is_rounded
+                                      : changed;
+  }
+
+ private:
+  const ElementType& subject_;
+  const ElementType& base_;
+  std::set<float> distinct_;
+  double squares_ = 0;
+  double size_ = 0;
+  std::uint64_t differing_ = 0;
+  std::uint64_t values_ = 0;
+  bool subject_rounded_ = true;
+  bool base_rounded_ = true;
+};
+
+std::optional<Problem> compare_tensors(const Model& subject, const CanonicalTensor& mine,
+                                       const Model& base, const CanonicalTensor& theirs,
+                                       ExactTensor& tensor) {
+  Tally tally(*subject.tensors[mine.tensor].entry.type, *base.tensors[theirs.tensor].entry.type);
+  const std::uint64_t rows = std::min(mine.rows, theirs.rows);
+  const std::uint64_t step =
+      std::max<std::uint64_t>(1, values_at_once / std::max<std::uint64_t>(1, mine.cols));
+  for (std::uint64_t first = 0; first < rows; first += step) {
+    std::vector<std::uint64_t> wanted(std::min(step, rows - first));
+    std::iota(wanted.begin(), wanted.end(), first);
+    const auto a = read_rows(subject, mine, wanted);
+    if (!a) return a.error();
+    const auto b = read_rows(base, theirs, wanted);
+    if (!b) return b.error();
+    tally.add(*a, *b);
+  }
+  tally.write(tensor);
+  tensor.extra_rows = std::max(mine.rows, theirs.rows) - rows;
+  return std::nullopt;
+}
+
+bool comparable(const CanonicalTensor& mine, const CanonicalTensor& theirs) {
+  if (mine.cols != theirs.cols) return false;
+  return mine.rows == theirs.rows || is_vocabulary(mine.role);
+}
+
+using DigestKey = std::tuple<int, std::string, int>;
+
+}  // namespace
+
+std::uint64_t ExactPass::count(ExactTensor::State state) const {
+  return static_cast<std::uint64_t>(std::ranges::count(tensors, state, &ExactTensor::state));
+}
+
+bool ExactPass::all_same() const {
+  using enum ExactTensor::State;
+  if (tensors.empty() || base_unmatched > 0) return false;
+  if (count(changed) > 0 || count(unmatched) > 0) return false;
+  if (count(subject_is_rounded) > 0 && count(base_is_rounded) > 0) return false;
+  return std::ranges::any_of(tensors, &ExactTensor::informative) &&
+         std::ranges::all_of(tensors, [](const ExactTensor& t) { return t.extra_rows == 0; });
+}
+
+Result<ExactPass> exact_pass(const Model& subject, const Model& base, const LayerMap& layers,
+                             const std::function<bool(const CanonicalTensor&)>& wanted,
+                             unsigned threads, const Progress& progress) {
+  ExactPass pass;
+  pass.tensors.resize(subject.canonical.size());
+  std::vector<const CanonicalTensor*> counterparts(subject.canonical.size());
+  std::set<const CanonicalTensor*> used;
+  for (std::size_t i = 0; i < subject.canonical.size(); ++i) {
+    const CanonicalTensor& mine = subject.canonical[i];
+    ExactTensor& tensor = pass.tensors[i];
+    tensor.role = mine.role;
+    tensor.layer = mine.layer;
+    tensor.base_layer = base_layer_of(layers, mine.layer);
+    tensor.name = subject.tensors[mine.tensor].entry.name;
+    const CanonicalTensor* theirs =
+        tensor.base_layer < -1 ? nullptr : base.find(mine.role, tensor.base_layer, mine.expert);
+    if (theirs == nullptr || !comparable(mine, *theirs)) continue;
+    used.insert(theirs);
+    tensor.base_name = base.tensors[theirs->tensor].entry.name;
+    if (wanted(mine)) counterparts[i] = theirs;
+  }
+  pass.base_unmatched = static_cast<std::uint64_t>(
+      std::ranges::count_if(base.canonical, [&](const auto& t) { return !used.contains(&t); }));
+  auto problem = parallel_for(counterparts.size(), threads, progress,
+                              [&](std::size_t i) -> std::optional<Problem> {
+                                if (counterparts[i] == nullptr) return std::nullopt;
+                                return compare_tensors(subject, subject.canonical[i], base,
+                                                       *counterparts[i], pass.tensors[i]);
+                              });
+  if (problem) return std::unexpected(std::move(*problem));
+  return pass;
+}
+
+ExactPass exact_pass(const ModelDigests& subject, const ModelDigests& base,
+                     const LayerMap& layers) {
+  using enum ExactTensor::State;
+  ExactPass pass;
+  std::map<DigestKey, const TensorDigest*> theirs;
+  for (const TensorDigest& digest : base.tensors) {
+    if (!digest.role.empty()) theirs[{digest.layer, digest.role, digest.expert}] = &digest;
+  }
+  std::size_t used = 0;
+  for (const TensorDigest& digest : subject.tensors) {
+    if (digest.role.empty()) continue;
+    ExactTensor tensor{.role = digest.role, .layer = digest.layer, .name = digest.name};
+    tensor.base_layer = base_layer_of(layers, digest.layer);
+    tensor.informative = digest.informative;
+    const auto at = theirs.find({tensor.base_layer, digest.role, digest.expert});
+    if (at != theirs.end() && at->second->shape == digest.shape) {
+      ++used;
+      tensor.base_name = at->second->name;
+      tensor.values = digest.elements;
+      const bool equal_values = !digest.h2.empty() && digest.h2 == at->second->h2;
+      const bool equal_rounded = !digest.h3.empty() && digest.h3 == at->second->h3;
+      tensor.state = equal_values ? equal : equal_rounded ? subject_is_rounded : changed;
+    }
+    pass.tensors.push_back(std::move(tensor));
+  }
+  pass.base_unmatched = theirs.size() - used;
+  return pass;
+}
+
+}  // namespace pedigree

@@ -1,0 +1,353 @@
+#include "compare/kind.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include "compare/direction.h"
+#include "compare/low_rank.h"
+
+namespace pedigree {
+namespace {
+
+// statistics.md section 8: the relation is the first mechanism that holds.
+constexpr std::array<std::string_view, 13> precedence = {
+    "merge",          "moe-upcycled", "depth-upscaled",       "pruned",           "vocab-extended",
+    "reparametrised", "quantized",    "lora-merge",           "partial-finetune", "identical",
+    "partial-reuse",  "finetune",     "continued-pretraining"};
+
+constexpr double fine_tune_limit = 0.25;  // median ‖D‖/‖W‖; measured 0.06 against 0.53
+constexpr double lattice_share = 0.999;   // measured: parent 1.0000, sibling at most 0.991
+
+bool everything_is_same(const std::vector<Change>& all) {
+  return !all.empty() &&
+         (std::ranges::all_of(all, &Change::subject_is_rounded) ||
+          std::ranges::all_of(all, &Change::base_is_rounded)) &&
+         std::ranges::any_of(all, &Change::informative);
+}
+
+std::vector<Change> with_swapped_sides(std::vector<Change> all) {
+  for (Change& change : all) {
+    std::swap(change.subject, change.base);
+    std::swap(change.subject_steps, change.base_steps);
+    std::swap(change.subject_type, change.base_type);
+  }
+  return all;
+}
+
+bool shows_lattice(const Fingerprint& sketch) {
+  std::size_t with = 0;
+  std::size_t matrices = 0;
+  for (const Block& block : sketch.blocks) {
+    if (block.layer < 0) continue;
+    ++matrices;
+    with += block.steps.empty() ? 0 : 1;
+  }
+  return with > 0 && 2 * with >= matrices;
+}
+
+std::string type_of(const Fingerprint& sketch) {
+  for (const Block& block : sketch.blocks) {
+    if (block.layer >= 0) return block.element_type;
+  }
+  return {};
+}
+
+Evidence lattice_evidence(const LatticeFit& fit) {
+  return {.statistic = "lattice-residual/1",
+          .outcome = Evidence::Outcome::measured,
+          .value = fit.worst_share,
+          .samples = fit.matrices,
+          .stage = "aligned",
+          .because = fmt::format(
+              "In the matrix that fits worst, {:.2f} % of the dequantised values lie within half "
+              "a quantiser step of the other model's; a sibling fits at most 99.1 %.",
+              100 * fit.worst_share)};
+}
+
+class KindFinder {
+ public:
+  KindFinder(const Side& subject, const Side& base, const Descent& descent,
+             const CompareOptions& options)
+      : subject_(subject), base_(base), descent_(descent), options_(options) {}
+
+  Result<Kind> find() {
+    auto all = changes(subject_, base_, descent_.alignment);
+    if (!all) return std::unexpected(std::move(all.error()));
+    changes_ = std::move(*all);
+    kind_.transforms = descent_.transforms;
+    find_cast();
+    find_rescaling();
+    find_depth();
+    find_width();
+    if (auto problem = find_vocabulary()) return std::unexpected(std::move(*problem));
+    if (descent_.reparametrised || rescaled_) add("reparametrised");
+    if (auto problem = find_size_of_change()) return std::unexpected(std::move(*problem));
+    settle();
+    return std::move(kind_);
+  }
+
+ private:
+  bool has(std::string_view mechanism) const {
+    return std::ranges::find(kind_.mechanisms, mechanism) != kind_.mechanisms.end();
+  }
+  void add(std::string_view mechanism) {
+    if (!has(mechanism)) kind_.mechanisms.emplace_back(mechanism);
+  }
+
+  void find_cast() {
+    const std::string mine = type_of(subject_.sketch);
+    const std::string theirs = type_of(base_.sketch);
+    if (mine != theirs && !mine.empty() && !theirs.empty()) {
+      kind_.transforms.push_back(fmt::format("cast:{}->{}", theirs, mine));
+    }
+  }
+
+  void find_rescaling() {
+    const Rescaling rescaling = take_out_rescaling(changes_);
+    rescaled_ = rescaling.found;
+    if (rescaled_) kind_.transforms.emplace_back("up-down-scale");
+  }
+
+  // Layers of one side that no layer of the other stands against, and that are
+  // neither copies of mapped ones nor without effect.
+  bool lacks_layers(bool subject_lacks) const {
+    const Fingerprint& full = subject_lacks ? base_.sketch : subject_.sketch;
+    std::set<int> mapped;
+    for (const auto& [a, b] : descent_.alignment.layers) mapped.insert(subject_lacks ? b : a);
+    for (int i = 0; i < static_cast<int>(full.architecture.layers); ++i) {
+      if (!mapped.contains(i) && !is_null_layer(full, i)) return true;
+    }
+    return false;
+  }
+
+  void find_depth() {
+    const auto mine = subject_.sketch.architecture.layers;
+    const auto theirs = base_.sketch.architecture.layers;
+    if (descent_.subject_repeats_layers) {
+      add("depth-upscaled");
+      signs_.push_back({true, "the subject repeats layers that the base has once"});
+    } else if (descent_.base_repeats_layers) {
+      add("depth-upscaled");
+      signs_.push_back({false, "the base repeats layers that the subject has once"});
+    } else if (mine < theirs && lacks_layers(true)) {
+      add("pruned");
+      signs_.push_back({true, "the subject lacks layers that the base has"});
+    } else if (mine > theirs && lacks_layers(false)) {
+      add("pruned");
+      signs_.push_back({false, "the base lacks layers that the subject has"});
+    } else if (mine > theirs) {
+      add("depth-upscaled");
+    }
+  }
+
+  void find_width() {
+    if (!descent_.kept_ffn) return;
+    add("pruned");
+    kind_.kept = Kept{.ffn = *descent_.kept_ffn};
+    if (descent_.subject_has_fewer_neurons) {
+      signs_.push_back({true, "the subject lacks neurons that the base has"});
+    } else {
+      signs_.push_back({false, "the base lacks neurons that the subject has"});
+    }
+  }
+
+  std::optional<Problem> find_vocabulary() {
+    if (subject_.sketch.architecture.vocab == base_.sketch.architecture.vocab) return std::nullopt;
+    const auto embedding = std::ranges::find(changes_, "embed.tokens", &Change::role);
+    const bool related = embedding == changes_.end() || embedding->relative_delta < 0.9;
+    if (!related) {
+      kind_.transforms.emplace_back("vocabulary-replaced");
+      return std::nullopt;
+    }
+    add("vocab-extended");
+    auto sign = appended_rows_sign(subject_, base_);
+    if (!sign) return std::move(sign.error());
+    if (*sign) signs_.push_back(std::move(**sign));
+    return std::nullopt;
+  }
+
+  std::optional<Problem> find_size_of_change() {
+    record_changes();
+    if (changes_.empty()) {
+      // Coordinates were rotated: the lattice is all that still shows in values.
+      if (shows_lattice(subject_.sketch) && !shows_lattice(base_.sketch)) add("quantized");
+      return std::nullopt;
+    }
+    if (everything_is_same(changes_)) return find_identity();
+    if (find_lattice()) return std::nullopt;
+    auto lora = low_rank_update(subject_, base_, descent_.alignment, changes_);
+    if (!lora) return std::move(lora.error());
+    if (*lora && !rescaled_) {
+      add("lora-merge");
+      kind_.lora = std::move(**lora);
+      return std::nullopt;
+    }
+    if (auto problem = find_untouched()) return problem;
+    if (descent_.only_a_part) add("partial-reuse");
+    add(median_relative_delta(changes_) <= fine_tune_limit ? "finetune" : "continued-pretraining");
+    return std::nullopt;
+  }
+
+  bool find_lattice() {
+    auto fit = lattice_fit(changes_);
+    bool subject_is_lossy = true;
+    if (!fit) {
+      fit = lattice_fit(with_swapped_sides(changes_));
+      subject_is_lossy = false;
+    }
+    if (!fit) return false;
+    kind_.evidence.push_back(lattice_evidence(*fit));
+    if (fit->worst_share < lattice_share) return false;
+    add("quantized");
+    signs_.push_back(
+        {subject_is_lossy,
+         subject_is_lossy
+             ? "the subject's values lie on a quantiser's lattice and the base's do not"
+             : "the base's values lie on a quantiser's lattice and the subject's do "
+               "not"});
+    return true;
+  }
+
+  bool structure_is_equal() const {
+    return !has("pruned") && !has("depth-upscaled") && !has("vocab-extended") &&
+           !has("reparametrised") && !descent_.only_a_part;
+  }
+
+  // Equal on the sample; only a full pass, or both digests, can say `identical`.
+  std::optional<Problem> find_identity() {
+    if (!structure_is_equal()) return std::nullopt;
+    std::optional<ExactPass> pass;
+    if (subject_.weights != nullptr && base_.weights != nullptr && !options_.quick) {
+      auto read = exact_pass(
+          *subject_.weights, *base_.weights, descent_.alignment.layers,
+          [](const CanonicalTensor&) { return true; }, options_.threads, options_.progress);
+      if (!read) return std::move(read.error());
+      pass = std::move(*read);
+    } else if (subject_.sketch.digests && base_.sketch.digests) {
+      pass = exact_pass(*subject_.sketch.digests, *base_.sketch.digests, descent_.alignment.layers);
+    }
+    if (!pass) {
+      kind_.equal_on_sample_only = true;
+      add("finetune");
+      return std::nullopt;
+    }
+    kind_.exact = std::move(pass);
+    note_exact_pass();
+    return std::nullopt;
+  }
+
+  void note_exact_pass() {
+    using enum ExactTensor::State;
+    const ExactPass& pass = *kind_.exact;
+    std::uint64_t moved = 0;
+    std::uint64_t values = 0;
+    for (const ExactTensor& tensor : pass.tensors) {
+      values += tensor.values;
+      moved += tensor.state == equal ? 0 : tensor.moved;
+      if (tensor.state == changed) kind_.changed_tensors.push_back(tensor.name);
+    }
+    kind_.evidence.push_back(
+        {.statistic = "equal-tensors/1",
+         .outcome = Evidence::Outcome::measured,
+         .value =
+             static_cast<double>(pass.tensors.size() - pass.count(changed) - pass.count(unmatched)),
+         .log10_p = {},
+         .null = Evidence::Null::digest,
+         .samples = values,
+         .stage = "digests",
+         .because = fmt::format("{} of {} tensors hold the same values in both, {} of {} values "
+                                "moved by rounding into the stored type.",
+                                pass.tensors.size() - pass.count(changed) - pass.count(unmatched),
+                                pass.tensors.size(), moved, values)});
+    if (auto sign = rounding_sign(pass, subject_, base_)) signs_.push_back(std::move(*sign));
+    if (pass.all_same()) {
+      add("identical");
+    } else {
+      add("partial-finetune");
+    }
+  }
+
+  // Some informative matrices untouched, others not: which, to the last bit.
+  std::optional<Problem> find_untouched() {
+    if (rescaled_ || descent_.only_a_part || !structure_is_comparable()) return std::nullopt;
+    std::set<std::pair<std::string, int>> same;
+    for (const Change& change : changes_) {
+      if (!change.is_vector && change.informative && change.subject_is_rounded) {
+        same.insert({change.role, change.subject_layer});
+      }
+    }
+    if (same.empty()) return std::nullopt;
+    if (subject_.weights != nullptr && base_.weights != nullptr && !options_.quick) {
+      auto pass = exact_pass(
+          *subject_.weights, *base_.weights, descent_.alignment.layers,
+          [&](const CanonicalTensor& t) { return same.contains({t.role, t.layer}); },
+          options_.threads, options_.progress);
+      if (!pass) return std::move(pass.error());
+      for (const ExactTensor& tensor : pass->tensors) {
+        if (tensor.state == ExactTensor::State::changed) same.erase({tensor.role, tensor.layer});
+      }
+      if (same.empty()) return std::nullopt;
+      list_changed_names(same);
+    }
+    add("partial-finetune");
+    return std::nullopt;
+  }
+
+  bool structure_is_comparable() const {
+    return !has("depth-upscaled") && !has("pruned") && !has("reparametrised");
+  }
+
+  void list_changed_names(const std::set<std::pair<std::string, int>>& same) {
+    for (const CanonicalTensor& tensor : subject_.weights->canonical) {
+      const auto at = std::ranges::find_if(changes_, [&](const Change& change) {
+        return change.role == tensor.role && change.subject_layer == tensor.layer;
+      });
+      const bool untouched = same.contains({tensor.role, tensor.layer}) ||
+                             (at != changes_.end() && at->is_vector && at->subject_is_rounded);
+      if (!untouched) {
+        kind_.changed_tensors.push_back(subject_.weights->tensors[tensor.tensor].entry.name);
+      }
+    }
+  }
+
+  void record_changes() {
+    for (const Change& change : changes_) {
+      kind_.change.push_back({.role = change.role,
+                              .layer = change.subject_layer,
+                              .relative_delta = change.relative_delta,
+                              .exact = change.subject_is_rounded || change.base_is_rounded});
+    }
+    std::ranges::sort(kind_.change, {}, [](const RoleChange& change) {
+      return std::pair(change.layer, change.role);
+    });
+  }
+
+  void settle() {
+    std::ranges::sort(kind_.mechanisms, {}, [](const std::string& mechanism) {
+      return std::ranges::find(precedence, mechanism) - precedence.begin();
+    });
+    if (!kind_.mechanisms.empty()) kind_.relation = kind_.mechanisms.front();
+    std::tie(kind_.direction, kind_.direction_because) = settled_direction(signs_);
+  }
+
+  const Side& subject_;
+  const Side& base_;
+  const Descent& descent_;
+  const CompareOptions& options_;
+  Kind kind_;
+  std::vector<Change> changes_;
+  std::vector<DirectionSign> signs_;
+  bool rescaled_ = false;
+};
+
+}  // namespace
+
+Result<Kind> kind_of(const Side& subject, const Side& base, const Descent& descent,
+                     const CompareOptions& options) {
+  return KindFinder(subject, base, descent, options).find();
+}
+
+}  // namespace pedigree

@@ -1,0 +1,56 @@
+// What kind of descent: the relation and every mechanism that holds
+// (statistics.md sections 6 and 8).
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "compare/change.h"
+#include "compare/context.h"
+#include "compare/exact.h"
+
+namespace pedigree {
+
+// What was found on the way to "derived", for the relation to be read from.
+struct Descent {
+  Alignment alignment = {};
+  bool reparametrised = false;  // units or coordinates were re-dealt, or factors moved
+  std::vector<std::string> transforms = {};
+  std::optional<double> kept_ffn = {};  // share of the base's neurons, when fewer
+  bool subject_has_fewer_neurons = false;
+  bool base_has_fewer_neurons = false;
+  bool subject_repeats_layers = false;  // two of its layers are copies of one of the base's
+  bool base_repeats_layers = false;
+  bool only_a_part = false;  // fewer than half of the layers, or no FFN, could be matched
+  double share = 1;          // of the subject's parameters in matched layers
+};
+
+struct Kind {
+  std::string relation = "inconclusive";
+  std::vector<std::string> mechanisms = {};
+  std::vector<std::string> transforms = {};
+  std::string direction = "undetermined";
+  std::string direction_because = {};
+  std::optional<Lora> lora = {};
+  std::optional<Kept> kept = {};
+  std::vector<RoleChange> change = {};
+  std::vector<std::string> changed_tensors = {};
+  std::vector<Evidence> evidence = {};
+  std::optional<ExactPass> exact = {};  // when a full pass was made
+  bool equal_on_sample_only = false;    // equal as far as looked, digests would tell
+};
+
+Result<Kind> kind_of(const Side& subject, const Side& base, const Descent& descent,
+                     const CompareOptions& options);
+
+// Of the subject's dequantised matrices, the smallest share of values that lie
+// within half a step of the base's; nothing when under half of its sampled
+// matrices show a lattice, or the base shows the same one.
+struct LatticeFit {
+  double worst_share = 0;
+  std::size_t matrices = 0;
+};
+std::optional<LatticeFit> lattice_fit(const std::vector<Change>& all);
+
+}  // namespace pedigree

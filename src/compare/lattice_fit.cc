@@ -1,0 +1,45 @@
+#include <algorithm>
+#include <cmath>
+
+#include "compare/kind.h"
+
+namespace pedigree {
+namespace {
+
+// Half a step, and what rounding into the stored type adds to it.
+double allowance(const Change& change, std::size_t i, double step) {
+  const int precision = change.subject_type == nullptr ? 24 : change.subject_type->precision;
+  return step / 2 + std::abs(change.subject.values[i]) * std::ldexp(1.0, 1 - precision);
+}
+
+}  // namespace
+
+std::optional<LatticeFit> lattice_fit(const std::vector<Change>& all) {
+  LatticeFit fit{.worst_share = 1};
+  std::size_t matrices = 0;
+  for (const Change& change : all) {
+    if (change.is_vector || change.subject_layer < 0) continue;
+    ++matrices;
+    if (change.subject_steps.values.empty() ||
+        change.subject_steps.values == change.base_steps.values) {
+      continue;
+    }
+    std::size_t inside = 0;
+    std::size_t looked_at = 0;
+    for (std::size_t i = 0; i < change.subject.values.size(); ++i) {
+      const double step = change.subject_steps.values[i];
+      if (step <= 0) continue;
+      ++looked_at;
+      const double delta = std::abs(change.subject.values[i] - change.base.values[i]);
+      inside += delta <= allowance(change, i, step) ? 1 : 0;
+    }
+    if (looked_at == 0) continue;
+    ++fit.matrices;
+    fit.worst_share =
+        std::min(fit.worst_share, static_cast<double>(inside) / static_cast<double>(looked_at));
+  }
+  if (fit.matrices == 0 || 2 * fit.matrices < matrices) return std::nullopt;
+  return fit;
+}
+
+}  // namespace pedigree

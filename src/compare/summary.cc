@@ -1,0 +1,78 @@
+#include "compare/summary.h"
+
+#include <fmt/format.h>
+
+namespace pedigree {
+namespace {
+
+std::string how(const Comparison& comparison) {
+  const std::string& relation = comparison.verdict.relation;
+  if (relation == "identical") return "the weights are the same";
+  if (relation == "quantized") return "one is a quantised copy of the other";
+  if (relation == "finetune") return "one was fine-tuned from the other, or both from one ancestor";
+  if (relation == "partial-finetune")
+    return "some tensors are untouched and others were trained on";
+  if (relation == "continued-pretraining") return "the weights were trained on at length";
+  if (relation == "lora-merge") {
+    return fmt::format("a low-rank update of rank {} was merged in",
+                       comparison.lora ? comparison.lora->rank : 0);
+  }
+  if (relation == "vocab-extended") return "the vocabulary was extended";
+  if (relation == "pruned") return "layers or neurons were left out";
+  if (relation == "depth-upscaled") return "layers were repeated";
+  if (relation == "reparametrised") {
+    return "units or coordinates were re-dealt without changing what the model computes";
+  }
+  if (relation == "partial-reuse") return "a part of the weights is shared and the rest is not";
+  return relation;
+}
+
+}  // namespace
+
+std::string summary_of(const Comparison& comparison, bool equal_on_sample_only,
+                       const std::string& why_not) {
+  const Verdict& verdict = comparison.verdict;
+  const std::string& subject = comparison.subject;
+  const std::string& base = comparison.base;
+  if (verdict.derived == "no") {
+    std::string text =
+        fmt::format("No evidence of shared weights between {} and {}", subject, base);
+    if (verdict.power_cosine) {
+      text += fmt::format(
+          "; a mean cosine of {:.2f} or more between corresponding neurons would "
+          "have been seen with probability 0.999",
+          *verdict.power_cosine);
+    }
+    if (verdict.architecture == "yes") {
+      text += ". They share an architecture, which is no evidence of descent";
+    }
+    return text + ".";
+  }
+  if (verdict.relation == "common-origin") {
+    return fmt::format(
+        "{} and {} go back to the same initial weights; whether one also inherited "
+        "the other's training cannot be told: {}.",
+        subject, base, why_not);
+  }
+  if (verdict.derived == "inconclusive") {
+    return fmt::format("Whether {} shares weights with {} could not be decided: {}.", subject, base,
+                       why_not);
+  }
+  if (equal_on_sample_only) {
+    return fmt::format(
+        "{} shares weights with {}: every sampled value is equal; only digests or "
+        "the weights themselves could say identical.",
+        subject, base);
+  }
+  std::string text;
+  if (verdict.direction == "base-is-parent") {
+    text = fmt::format("{} descends from {}: {}", subject, base, how(comparison));
+  } else if (verdict.direction == "subject-is-parent") {
+    text = fmt::format("{} descends from {}: {}", base, subject, how(comparison));
+  } else {
+    text = fmt::format("{} shares weights with {}: {}", subject, base, how(comparison));
+  }
+  return text + ".";
+}
+
+}  // namespace pedigree
