@@ -1,0 +1,93 @@
+#include <algorithm>
+#include <string_view>
+
+#include "tasks/judge.h"
+#include "tasks/opened.h"
+#include "tasks/tasks.h"
+
+namespace pedigree {
+namespace {
+
+bool meets(const Comparison& comparison, std::string_view wanted) {
+  if (wanted == "derived") return comparison.verdict.derived == "yes";
+  if (wanted == "independent") return comparison.verdict.derived == "no";
+  return comparison.verdict.relation == wanted;
+}
+
+Report compared(const CompareRequest& request, OpenedStore& store) {
+  Report report = new_report("compare");
+  const auto subject = store.open(request.subject);
+  if (!subject) {
+    fail(report, subject.error());
+    for (const std::string& base : request.bases) {
+      report.comparisons.push_back(not_compared(request.subject, base, subject.error().message));
+    }
+  } else {
+    report.subject = subject_of(**subject);
+    take_problems(report, **subject);
+    const auto keep = *subject;  // stays open whatever the store drops
+    judge_against(report, *keep, request.bases, store,
+                  {.quick = request.quick, .details = request.details, .run = request.run});
+  }
+  if (!request.expect.empty()) {
+    report.expected =
+        Expectation{.wanted = request.expect,
+                    .met = std::ranges::all_of(report.comparisons, [&](const Comparison& each) {
+                      return meets(each, request.expect);
+                    })};
+  }
+  return report;
+}
+
+std::vector<std::string> fields_of(std::string_view line) {
+  std::vector<std::string> fields;
+  for (std::size_t begin = 0; begin <= line.size();) {
+    const std::size_t tab = std::min(line.find('\t', begin), line.size());
+    fields.emplace_back(line.substr(begin, tab - begin));
+    begin = tab + 1;
+  }
+  return fields;
+}
+
+Report malformed_pair(std::string_view line, unsigned number) {
+  Report report = new_report("compare");
+  Problem problem = make_problem("pairs-malformed", {}, "the line names no pair");
+  problem.line = number;
+  report.comparisons.push_back(not_compared(std::string(line), {}, problem.message));
+  fail(report, std::move(problem));
+  return report;
+}
+
+}  // namespace
+
+Report compare_models(const CompareRequest& request) {
+  OpenedStore store;
+  return compared(request, store);
+}
+
+void compare_pairs(const PairsRequest& request, const std::function<void(Report)>& sink) {
+  OpenedStore store;
+  std::string_view rest = request.lines;
+  for (unsigned number = 1; !rest.empty() && !request.run.progress.stop(); ++number) {
+    const std::size_t end = std::min(rest.find('\n'), rest.size());
+    std::string_view line = rest.substr(0, end);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    if (line.empty()) continue;
+    std::vector<std::string> fields = fields_of(line);
+    if (fields.size() < 2 || std::ranges::any_of(fields, &std::string::empty)) {
+      sink(malformed_pair(line, number));
+      continue;
+    }
+    CompareRequest one;
+    one.subject = fields.front();
+    one.bases.assign(fields.begin() + 1, fields.end());
+    one.quick = request.quick;
+    one.details = request.details;
+    one.expect = request.expect;
+    one.run = request.run;
+    sink(compared(one, store));
+  }
+}
+
+}  // namespace pedigree

@@ -1,0 +1,219 @@
+#include "tasks/declared.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <optional>
+
+namespace pedigree {
+namespace {
+
+struct ModelName {
+  std::string organisation;  // "" when none is given
+  std::string name;
+};
+
+std::string lowered(std::string_view text) {
+  std::string lower(text);
+  std::ranges::transform(lower, lower.begin(), [](unsigned char c) {
+    return c < 0x80 ? static_cast<char>(std::tolower(c)) : static_cast<char>(c);
+  });
+  return lower;
+}
+
+// Folders of a path, last first.
+std::vector<std::string_view> parts_from_back(std::string_view path) {
+  std::vector<std::string_view> parts;
+  while (!path.empty()) {
+    const std::size_t slash = path.find_last_of("/\\");
+    const std::string_view part = slash == path.npos ? path : path.substr(slash + 1);
+    if (!part.empty() && part != ".") parts.push_back(part);
+    path = slash == path.npos ? std::string_view() : path.substr(0, slash);
+  }
+  return parts;
+}
+
+// "models--org--name", the folder of a hub cache.
+std::optional<ModelName> cache_name(std::string_view folder) {
+  constexpr std::string_view prefix = "models--";
+  if (!folder.starts_with(prefix)) return std::nullopt;
+  folder.remove_prefix(prefix.size());
+  const std::size_t dashes = folder.find("--");
+  if (dashes == folder.npos) return ModelName{.organisation = {}, .name = std::string(folder)};
+  return ModelName{.organisation = std::string(folder.substr(0, dashes)),
+                   .name = std::string(folder.substr(dashes + 2))};
+}
+
+ModelName parsed_name(std::string_view value) {
+  const std::string lower = lowered(value);
+  std::string_view rest = lower;
+  bool is_url = false;
+  for (const std::string_view scheme : {"https://", "http://", "hf://"}) {
+    if (!rest.starts_with(scheme)) continue;
+    rest.remove_prefix(scheme.size());
+    is_url = true;
+  }
+  rest = rest.substr(0, rest.find('@'));  // a revision
+  const auto parts = parts_from_back(rest);
+  for (const std::string_view part : parts) {
+    if (auto name = cache_name(part)) return *name;
+  }
+  if (parts.empty()) return {};
+  const bool has_organisation =
+      is_url ? parts.size() > 2 : parts.size() == 2 && !is_local_path(value);
+  return {.organisation = has_organisation ? std::string(parts[1]) : std::string(),
+          .name = std::string(parts[0])};
+}
+
+bool same(const ModelName& a, const ModelName& b) {
+  if (a.name.empty() || a.name != b.name) return false;
+  return a.organisation.empty() || b.organisation.empty() || a.organisation == b.organisation;
+}
+
+std::string source_of(const Claim& claim) {
+  return claim.line > 0 ? fmt::format("{}:{} {}", claim.file, claim.line, claim.key)
+                        : fmt::format("{} {}", claim.file, claim.key);
+}
+
+bool matches(const Claim& claim, const Candidate& candidate) {
+  // A path's folder is no organisation, so the path counts by its last part.
+  const auto parts = parts_from_back(candidate.path);
+  const bool by_path = !parts.empty() && names_same_model(claim.value, parts.front());
+  const bool in_cache = candidate.path.find("models--") != std::string::npos &&
+                        names_same_model(claim.value, candidate.path);
+  return by_path || in_cache || names_same_model(claim.value, candidate.name);
+}
+
+Declared row_for(const Claim& claim, const Comparison* comparison) {
+  Declared row{
+      .source = source_of(claim), .value = claim.value, .verdict = "unverified", .because = {}};
+  if (comparison == nullptr) {
+    row.because = "it was not compared";
+    return row;
+  }
+  const Verdict& verdict = comparison->verdict;
+  if (verdict.derived == "yes" && verdict.direction == "subject-is-parent") {
+    row.verdict = "contradicted";
+    row.because = fmt::format("{} descends from this model, not the reverse", comparison->base);
+  } else if (verdict.derived == "yes") {
+    row.verdict = "confirmed";
+    row.because = fmt::format("the weights show {} ({})", comparison->base, verdict.relation);
+  } else if (verdict.derived == "no") {
+    row.verdict = "contradicted";
+    row.because = fmt::format("no evidence of shared weights with {}", comparison->base);
+  } else {
+    row.because = fmt::format("the comparison with {} did not decide", comparison->base);
+  }
+  return row;
+}
+
+bool may_be_parent(const Comparison& comparison) {
+  return comparison.verdict.derived == "yes" &&
+         comparison.verdict.direction != "subject-is-parent" &&
+         comparison.verdict.direction != "siblings";
+}
+
+void add_problem_findings(std::vector<Finding>& findings, const std::vector<Problem>& problems,
+                          const std::string& subject) {
+  for (const Problem& problem : problems) {
+    findings.push_back({.rule = problem.code,
+                        .level = problem.severity,
+                        .message = problem.message,
+                        .subject = problem.file.empty() ? subject : problem.file,
+                        .remedy = problem.remedy});
+  }
+}
+
+}  // namespace
+
+bool names_same_model(std::string_view claimed, std::string_view name) {
+  return same(parsed_name(claimed), parsed_name(name));
+}
+
+bool is_local_path(std::string_view value) {
+  if (value.starts_with('/') || value.starts_with("./") || value.starts_with("../") ||
+      value.starts_with('~') || value.starts_with("file:") || value.contains('\\')) {
+    return true;
+  }
+  return value.size() > 2 && value[1] == ':' &&
+         std::isalpha(static_cast<unsigned char>(value[0])) != 0;
+}
+
+bool is_parent_claim(const Claim& claim, const ModelInfo& model) {
+  if (claim.value.empty()) return false;
+  if (claim.key.ends_with("_name_or_path")) {
+    // Every save writes the name a model was loaded under, its own included.
+    return claim.key != "_name_or_path" || !names_same_model(claim.value, model.name);
+  }
+  return claim.kind == Claim::Kind::base_model || claim.kind == Claim::Kind::merge_recipe;
+}
+
+std::vector<Declared> hold_claims(const ModelInfo& model, const std::vector<Candidate>& candidates,
+                                  const std::vector<Comparison>& comparisons) {
+  std::vector<Declared> rows;
+  std::vector<bool> is_declared(comparisons.size(), false);
+  for (const Claim& claim : model.claims) {
+    if (!is_parent_claim(claim, model)) continue;
+    const Comparison* found = nullptr;
+    for (std::size_t i = 0; i < comparisons.size() && i < candidates.size(); ++i) {
+      if (!matches(claim, candidates[i])) continue;
+      is_declared[i] = true;
+      if (found == nullptr) found = &comparisons[i];
+    }
+    rows.push_back(row_for(claim, found));
+  }
+  for (std::size_t i = 0; i < comparisons.size(); ++i) {
+    if (is_declared[i] || !may_be_parent(comparisons[i])) continue;
+    rows.push_back({.source = "weights",
+                    .value = comparisons[i].base,
+                    .verdict = "undeclared",
+                    .because = fmt::format("the weights show it ({}), no file names it",
+                                           comparisons[i].verdict.relation)});
+  }
+  return rows;
+}
+
+std::vector<Finding> findings_of(const ModelInfo& model, const std::vector<Declared>& declared,
+                                 const std::vector<Problem>& problems) {
+  std::vector<Finding> findings;
+  const auto add = [&](std::string rule, Severity level, std::string message, std::string remedy) {
+    findings.push_back({std::move(rule), level, std::move(message), model.name, std::move(remedy)});
+  };
+  // A parent beside a confirmed one is most often the parent's own parent.
+  const bool one_confirmed =
+      std::ranges::find(declared, "confirmed", &Declared::verdict) != declared.end();
+  for (const Declared& row : declared) {
+    if (row.verdict == "contradicted") {
+      add("lineage-declared-contradicted", Severity::error,
+          fmt::format("{} declares {}, but {}", row.source, row.value, row.because),
+          "Ask the publisher which base was used, and treat the declaration as wrong until then.");
+    } else if (row.verdict == "unverified") {
+      add("lineage-declared-unverified", Severity::warning,
+          fmt::format("{} declares {}, but {}", row.source, row.value, row.because),
+          "Give the declared base with --against.");
+    } else if (row.verdict == "undeclared") {
+      add("lineage-undeclared-parent", one_confirmed ? Severity::note : Severity::warning,
+          fmt::format("it shares weights with {}, which no file declares", row.value),
+          one_confirmed ? "It may be an ancestor of the declared base; declare it if it is not."
+                        : "Declare it as base_model, and check what its licence asks for.");
+    }
+  }
+  for (const Claim& claim : model.claims) {
+    if (!is_parent_claim(claim, model)) continue;
+    if (names_same_model(claim.value, model.name)) {
+      add("lineage-self-parent", Severity::note,
+          fmt::format("{} names the model itself as its parent", source_of(claim)),
+          "Name the base model, or leave the field out.");
+    } else if (is_local_path(claim.value)) {
+      add("lineage-local-path-parent", Severity::note,
+          fmt::format("{} names a path on somebody's machine: {}", source_of(claim), claim.value),
+          "Name the base by its public name.");
+    }
+  }
+  add_problem_findings(findings, problems, model.name);
+  return findings;
+}
+
+}  // namespace pedigree

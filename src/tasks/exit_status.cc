@@ -1,0 +1,45 @@
+#include <algorithm>
+
+#include "tasks/tasks.h"
+
+namespace pedigree {
+
+void RunOutcome::add(const RunOutcome& other) {
+  usage = usage || other.usage;
+  unreadable = unreadable || other.unreadable;
+  findings = findings || other.findings;
+  inconclusive = inconclusive || other.inconclusive;
+  nothing_to_do = nothing_to_do || other.nothing_to_do;
+  interrupted = interrupted || other.interrupted;
+}
+
+RunOutcome outcome_of(const Report& report, std::optional<Severity> fail_on) {
+  RunOutcome outcome;
+  outcome.unreadable = report.unreadable;
+  outcome.nothing_to_do = report.nothing_to_do;
+  outcome.interrupted =
+      std::ranges::find(report.problems, "interrupted", &Problem::code) != report.problems.end();
+  outcome.inconclusive = std::ranges::any_of(report.comparisons, [](const Comparison& each) {
+    return each.verdict.derived == "inconclusive";
+  });
+  if (report.command == "compare") {
+    outcome.findings = report.expected && !report.expected->met;
+  } else if (fail_on) {
+    outcome.findings =
+        std::ranges::any_of(report.findings, [&](auto& each) { return each.level >= *fail_on; }) ||
+        std::ranges::any_of(report.problems, [&](auto& each) { return each.severity >= *fail_on; });
+  }
+  return outcome;
+}
+
+int exit_status(const RunOutcome& outcome, bool strict) {
+  if (outcome.interrupted) return 130;
+  if (outcome.usage) return 4;
+  if (outcome.unreadable) return 2;
+  if (outcome.findings) return 1;
+  if (outcome.inconclusive && strict) return 5;
+  if (outcome.nothing_to_do) return 3;
+  return 0;
+}
+
+}  // namespace pedigree

@@ -1,0 +1,116 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+#include <utility>
+
+#include "base/files.h"
+#include "tasks/opened.h"
+#include "tasks/tasks.h"
+
+namespace pedigree {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A model's name as one file name: no folders, nothing hidden, no control bytes.
+std::string file_name_for(std::string_view model) {
+  std::string name;
+  for (const char c : model) {
+    const bool odd = static_cast<unsigned char>(c) < 0x20 || c == '/' || c == '\\' || c == 0x7f;
+    name += odd ? '-' : c;
+  }
+  while (name.starts_with('.')) name.erase(0, 1);
+  return name.empty() ? "model" : name;
+}
+
+// Where each fingerprint goes; two models of one name get two files.
+class Targets {
+ public:
+  Targets(const std::string& to, std::size_t models) : to_(to) {
+    std::error_code error;
+    is_folder_ = to.empty() || to.ends_with('/') || models > 1 || fs::is_directory(to, error);
+  }
+
+  Result<std::string> path_for(const std::string& model) {
+    if (!is_folder_) return to_.string();
+    std::error_code error;
+    if (!to_.empty()) fs::create_directories(to_, error);
+    if (error) return std::unexpected(make_problem("output-error", to_.string(), error.message()));
+    const std::string stem = file_name_for(model);
+    std::string name = stem;
+    for (unsigned n = 2; !taken_.insert(name).second; ++n) name = fmt::format("{}-{}", stem, n);
+    return (to_ / (name + ".pedigree")).string();
+  }
+
+ private:
+  fs::path to_;
+  bool is_folder_ = false;
+  std::set<std::string> taken_;
+};
+
+std::optional<Problem> write_fingerprint(Report& report, const Opened& opened, Targets& targets,
+                                         const FingerprintOptions& options) {
+  const auto made = make_fingerprint(*opened.model, options);
+  if (!made) return made.error();
+  const auto path = targets.path_for(opened.name());
+  if (!path) return path.error();
+  const std::string bytes = to_bytes(*made);
+  if (auto problem = write_atomically(*path, bytes)) return problem;
+  report.scheme = made->scheme;
+  report.written.push_back({.model = opened.name(),
+                            .path = *path,
+                            .scheme = made->scheme,
+                            .size = bytes.size(),
+                            .bytes_read = made->bytes_read,
+                            .weight_bytes = made->weight_bytes});
+  return std::nullopt;
+}
+
+void fingerprint_one(Report& report, const std::string& path, Targets& targets,
+                     const FingerprintOptions& options) {
+  const auto opened = open_argument(path);
+  if (!opened) return fail(report, opened.error());
+  if (!(*opened)->model) {
+    return fail(report, make_problem("not-a-model", path, "it is a fingerprint already"));
+  }
+  const Model& model = *(*opened)->model;
+  take_problems(report, **opened);
+  if (model.only_pointers || model.tensors.empty()) return;
+  if (auto problem = write_fingerprint(report, **opened, targets, options)) {
+    fail(report, std::move(*problem));
+  }
+}
+
+}  // namespace
+
+Report fingerprint_models(const FingerprintRequest& request) {
+  Report report = new_report("fingerprint");
+  FingerprintOptions options;
+  options.digests = request.digests;
+  options.threads = request.run.threads;
+  options.progress = request.run.progress;
+  if (!request.salt_file.empty()) {
+    auto salt = read_small_file(request.salt_file, request.salt_file, 4096);
+    if (salt && salt->empty()) {
+      salt = std::unexpected(make_problem("io-short-read", request.salt_file, "the salt is empty"));
+    }
+    if (!salt) {
+      fail(report, std::move(salt.error()));
+      return report;
+    }
+    options.salt = std::move(*salt);
+  }
+  Targets targets(request.to, request.models.size());
+  for (const std::string& path : request.models) {
+    if (request.run.progress.stop()) {
+      fail(report, make_problem("interrupted", {}, "stopped"));
+      break;
+    }
+    fingerprint_one(report, path, targets, options);
+  }
+  return report;
+}
+
+}  // namespace pedigree

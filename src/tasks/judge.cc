@@ -1,0 +1,175 @@
+#include "tasks/judge.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "fingerprint/fingerprint.h"
+
+namespace pedigree {
+namespace {
+
+// How both sides are sampled: by token string where both can, by row number
+// where one has no readable tokenizer, and at a fingerprint's own rows where
+// that is all there is to go by.
+struct SamplePlan {
+  bool by_row = false;
+  const std::vector<SampledToken>* rows = nullptr;  // of the other side's fingerprint
+};
+
+bool names_its_tokens(const Opened& side) {
+  return side.model ? side.model->tokenizer.has_value() : !side.stored->tokens_by_row;
+}
+
+SamplePlan plan_for(const Opened& side, const Opened& other) {
+  if (names_its_tokens(side) && names_its_tokens(other)) return {};
+  if (!other.model && names_its_tokens(other))
+    return {.by_row = true, .rows = &other.stored->tokens};
+  return {.by_row = true, .rows = nullptr};
+}
+
+struct Sketch {
+  const Fingerprint* kept = nullptr;    // owned by the Opened
+  std::optional<Fingerprint> own = {};  // made for this pair alone
+
+  const Fingerprint& value() const { return own ? *own : *kept; }
+};
+
+Result<Sketch> sketch_of(Opened& side, const Opened& other, const RunOptions& run) {
+  if (!side.model) return Sketch{.kept = &*side.stored};
+  const SamplePlan plan = plan_for(side, other);
+  FingerprintOptions options;
+  options.threads = run.threads;
+  options.progress = run.progress;
+  options.tokens_by_row = plan.by_row;
+  if (plan.rows != nullptr) {
+    options.tokens = *plan.rows;
+    auto made = make_fingerprint(*side.model, options);
+    if (!made) return std::unexpected(std::move(made.error()));
+    return Sketch{.kept = nullptr, .own = std::move(*made)};
+  }
+  auto& slot = plan.by_row ? side.by_row : side.by_token;
+  if (!slot) {
+    auto made = make_fingerprint(*side.model, options);
+    if (!made) return std::unexpected(std::move(made.error()));
+    slot = std::move(*made);
+  }
+  return Sketch{.kept = &*slot};
+}
+
+// "" when the side can be asked at all.
+std::string why_not(const Opened& side) {
+  if (!side.model) return {};
+  if (side.model->only_pointers) {
+    return fmt::format("{} holds git-lfs pointers in place of its weights", side.name());
+  }
+  if (side.model->is_adapter) {
+    return fmt::format(
+        "{} is an adapter without its base model; there are no whole weights to "
+        "compare",
+        side.name());
+  }
+  if (side.model->tensors.empty()) return fmt::format("{} has no readable weights", side.name());
+  return {};
+}
+
+Comparison compared(Opened& subject, Opened& base, const CompareOptions& options,
+                    const RunOptions& run) {
+  for (const Opened* side : {&subject, &base}) {
+    if (auto why = why_not(*side); !why.empty()) {
+      return not_compared(subject.name(), base.name(), std::move(why));
+    }
+  }
+  const auto first = sketch_of(subject, base, run);
+  const auto second = sketch_of(base, subject, run);
+  if (!first || !second) {
+    const Problem& problem = first ? second.error() : first.error();
+    Comparison failed = not_compared(subject.name(), base.name(), problem.message);
+    failed.problems.push_back(problem);
+    return failed;
+  }
+  Comparison comparison =
+      compare({.sketch = first->value(), .weights = subject.model.get()},
+              {.sketch = second->value(), .weights = base.model.get()}, options);
+  comparison.subject = subject.name();
+  comparison.base = base.name();
+  return comparison;
+}
+
+// The base's own errors belong to the comparison, under the base's name.
+void add_base_problems(Comparison& comparison, const Opened& base) {
+  if (!base.model) return;
+  for (Problem problem : base.model->problems) {
+    if (problem.severity != Severity::error) continue;
+    problem.file = base.name() + "/" + problem.file;
+    comparison.problems.push_back(std::move(problem));
+  }
+}
+
+void note_outcome(Report& report, const Comparison& comparison, bool pointers) {
+  const auto interrupted = std::ranges::find(comparison.problems, "interrupted", &Problem::code);
+  if (interrupted != comparison.problems.end()) report.problems.push_back(*interrupted);
+  report.nothing_to_do = report.nothing_to_do || pointers;
+  if (comparison.verdict.derived == "inconclusive" &&
+      std::ranges::any_of(comparison.problems, hides_the_answer)) {
+    report.unreadable = true;
+  }
+}
+
+bool is_decided(const Comparison& comparison) {
+  return comparison.verdict.derived != "inconclusive";
+}
+
+// Two bases of one name are told apart by their paths.
+void tell_apart(std::vector<Comparison>& comparisons, const std::vector<std::string>& bases) {
+  std::vector<std::string> names;
+  for (const Comparison& each : comparisons) names.push_back(each.base);
+  for (std::size_t i = 0; i < comparisons.size(); ++i) {
+    if (std::ranges::count(names, names[i]) > 1) comparisons[i].base = bases[i];
+  }
+}
+
+}  // namespace
+
+Comparison not_compared(std::string subject, std::string base, std::string why) {
+  Comparison comparison;
+  comparison.subject = std::move(subject);
+  comparison.base = std::move(base);
+  comparison.verdict.summary = "not decided: " + std::move(why);
+  return comparison;
+}
+
+void judge_against(Report& report, Opened& subject, const std::vector<std::string>& bases,
+                   OpenedStore& store, const JudgeOptions& options) {
+  CompareOptions compare_options;
+  compare_options.quick = options.quick;
+  compare_options.details = options.details;
+  compare_options.threads = options.run.threads;
+  compare_options.alternatives = bases.size();
+  compare_options.progress = options.run.progress;
+  for (const std::string& path : bases) {
+    if (options.run.progress.stop())
+      return fail(report, make_problem("interrupted", {}, "stopped"));
+    const auto base = store.open(path);
+    if (!base) {
+      report.comparisons.push_back(not_compared(subject.name(), path, base.error().message));
+      report.comparisons.back().problems.push_back(base.error());
+      fail(report, base.error());
+      continue;
+    }
+    Comparison comparison = compared(subject, **base, compare_options, options.run);
+    add_base_problems(comparison, **base);
+    const bool pointers = (*base)->model && (*base)->model->only_pointers;
+    note_outcome(report, comparison, pointers);
+    report.comparisons.push_back(std::move(comparison));
+  }
+  tell_apart(report.comparisons, bases);
+  // A damaged subject hides nothing when every question was decided all the same.
+  if (!report.comparisons.empty() && std::ranges::all_of(report.comparisons, is_decided)) {
+    report.unreadable = false;
+  }
+}
+
+}  // namespace pedigree

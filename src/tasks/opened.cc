@@ -1,0 +1,146 @@
+#include "tasks/opened.h"
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <numeric>
+#include <string_view>
+#include <utility>
+
+#include "fingerprint/sampling.h"
+
+namespace pedigree {
+namespace {
+
+constexpr std::size_t most_models = 48;
+constexpr std::size_t most_open_files = 512;
+
+// Problems after which the file's content is not known. The others describe a
+// file that was read.
+constexpr std::array<std::string_view, 13> hiding = {"io-error",
+                                                     "io-short-read",
+                                                     "file-changed-while-reading",
+                                                     "not-a-model",
+                                                     "too-many-files",
+                                                     "not-a-weight-file",
+                                                     "duplicate-key",
+                                                     "limit-exceeded",
+                                                     "index-malformed",
+                                                     "index-missing-shard",
+                                                     "index-missing-tensor",
+                                                     "fingerprint-malformed",
+                                                     "fingerprint-scheme"};
+
+Result<std::shared_ptr<Opened>> open_fingerprint(const std::string& path, const Source& source) {
+  auto fingerprint = read_fingerprint(source);
+  if (!fingerprint) return std::unexpected(std::move(fingerprint.error()));
+  auto opened = std::make_shared<Opened>();
+  opened->path = path;
+  opened->stored = std::move(*fingerprint);
+  return opened;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<Opened>> open_argument(const std::string& path) {
+  if (path.starts_with("catalog:")) {
+    return std::unexpected(
+        make_problem("not-available-yet", path, "catalogues are not available in this version"));
+  }
+  std::error_code error;
+  if (std::filesystem::is_regular_file(path, error)) {
+    const auto source = open_file(path, std::filesystem::path(path).filename().string());
+    if (!source) return std::unexpected(source.error());
+    if (looks_like_fingerprint(**source)) return open_fingerprint(path, **source);
+  }
+  auto model = open_model(path);
+  if (!model) return std::unexpected(std::move(model.error()));
+  auto opened = std::make_shared<Opened>();
+  opened->path = path;
+  opened->model = std::move(*model);
+  return opened;
+}
+
+Result<std::shared_ptr<Opened>> OpenedStore::open(const std::string& path) {
+  const auto at = std::ranges::find(recent_, path, [](const auto& each) { return each->path; });
+  if (at != recent_.end()) {
+    recent_.splice(recent_.begin(), recent_, at);
+    return recent_.front();
+  }
+  auto opened = open_argument(path);
+  if (!opened) return opened;
+  recent_.push_front(*opened);
+  make_room();
+  return opened;
+}
+
+void OpenedStore::make_room() {
+  const auto open_files = [&] {
+    return std::accumulate(recent_.begin(), recent_.end(), std::size_t{0},
+                           [](std::size_t sum, const auto& each) {
+                             return sum + (each->model ? each->model->shards.size() : 0);
+                           });
+  };
+  // The two used last stay: they may be a pair at work.
+  while (recent_.size() > 2 && (recent_.size() > most_models || open_files() > most_open_files)) {
+    recent_.pop_back();
+  }
+}
+
+Subject subject_of(const Opened& opened) {
+  Subject subject;
+  if (opened.model) {
+    subject.info = *opened.model;  // the values, without the open files
+    return subject;
+  }
+  const Fingerprint& stored = *opened.stored;
+  subject.fingerprint_scheme = stored.scheme;
+  subject.info.name = stored.name;
+  subject.info.root = opened.path;
+  subject.info.formats = stored.formats;
+  subject.info.architecture = stored.architecture;
+  subject.info.claims = stored.claims;
+  subject.info.parameters = stored.parameters;
+  subject.info.weight_bytes = stored.weight_bytes;
+  subject.digests = stored.digests;
+  return subject;
+}
+
+bool hides_the_answer(const Problem& problem) {
+  if (problem.severity != Severity::error) return false;
+  return problem.code.starts_with("safetensors-") ||
+         std::ranges::find(hiding, problem.code) != hiding.end();
+}
+
+void fail(Report& report, Problem problem) {
+  const bool nothing = problem.code == "no-weights" || problem.code == "weights-not-downloaded";
+  report.nothing_to_do = report.nothing_to_do || nothing;
+  report.unreadable = report.unreadable || (!nothing && problem.code != "interrupted");
+  report.problems.push_back(std::move(problem));
+}
+
+void take_problems(Report& report, const Opened& opened) {
+  if (!opened.model) return;
+  const Model& model = *opened.model;
+  report.problems.insert(report.problems.end(), model.problems.begin(), model.problems.end());
+  const bool hidden = std::ranges::any_of(model.problems, hides_the_answer);
+  const bool unsupported = std::ranges::find(model.problems, "format-unsupported",
+                                             &Problem::code) != model.problems.end();
+  if (model.only_pointers) {
+    report.nothing_to_do = true;
+  } else if (hidden || (model.tensors.empty() && unsupported)) {
+    report.unreadable = true;
+  } else if (model.tensors.empty()) {
+    report.nothing_to_do = true;
+  }
+}
+
+Report new_report(std::string command) {
+  Report report;
+  report.command = std::move(command);
+  report.tool_version = PEDIGREE_VERSION;
+  report.scheme = SamplingScheme{}.id();
+  return report;
+}
+
+}  // namespace pedigree

@@ -1,0 +1,56 @@
+// A MODEL argument, opened: weights with their files, or a fingerprint alone;
+// and the store that opens each of them once.
+#pragma once
+
+#include <list>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "fingerprint/fingerprint.h"
+#include "model/model.h"
+#include "report/report.h"
+
+namespace pedigree {
+
+struct Opened {
+  std::string path;
+  std::unique_ptr<Model> model;       // null when only a fingerprint is at hand
+  std::optional<Fingerprint> stored;  // what the fingerprint file holds
+
+  // Samples already taken of `model`: by token, and by row number.
+  std::optional<Fingerprint> by_token;
+  std::optional<Fingerprint> by_row;
+
+  const std::string& name() const { return model ? model->name : stored->name; }
+};
+
+// A directory, weight file, index or fingerprint file.
+Result<std::shared_ptr<Opened>> open_argument(const std::string& path);
+
+// Keeps what was used last, within bounds of count and of open files.
+class OpenedStore {
+ public:
+  Result<std::shared_ptr<Opened>> open(const std::string& path);
+
+ private:
+  void make_room();
+
+  std::list<std::shared_ptr<Opened>> recent_;  // last used first
+};
+
+Subject subject_of(const Opened& opened);
+
+// Would this problem, in a file that was needed, hide the answer? Problems that
+// leave the rest trustworthy do not.
+bool hides_the_answer(const Problem& problem);
+
+// Adds `problem`, and what it means for the exit status.
+void fail(Report& report, Problem problem);
+
+// Adds the problems of a model that was opened, likewise.
+void take_problems(Report& report, const Opened& opened);
+
+Report new_report(std::string command);
+
+}  // namespace pedigree
