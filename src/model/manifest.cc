@@ -1,0 +1,185 @@
+#include "model/manifest.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "base/text.h"
+#include "formats/formats.h"
+#include "model/adapter.h"
+#include "model/card.h"
+#include "model/manifest_claims.h"
+#include "model/manifest_json.h"
+#include "model/merge_recipe.h"
+
+namespace pedigree {
+namespace {
+
+constexpr std::uint64_t max_side_bytes = std::uint64_t{16} << 20U;
+
+class ManifestReader {
+ public:
+  ManifestReader(const ModelLayout& layout, std::string_view folder)
+      : layout_(layout), folder_(folder) {}
+
+  Manifest read() {
+    config();
+    if (const auto document = json("generation_config.json")) {
+      add_generation_claims(document->root, document->file, manifest_.claims);
+    }
+    for (const std::string_view leaf :
+         {"quantize_config.json", "quant_config.json", "hf_quant_config.json"}) {
+      if (const auto document = json(leaf)) {
+        add_quantizer_claims(document->root, document->file, manifest_.claims);
+      }
+    }
+    adapter();
+    tokenizer_configs();
+    recipes();
+    card();
+    training_state();
+    return std::move(manifest_);
+  }
+
+ private:
+  struct Document {
+    JsonValue root;
+    std::string file;
+  };
+
+  std::optional<Document> json(std::string_view leaf) {
+    auto side = read_side_file(layout_, folder_, leaf, max_side_bytes, manifest_.problems);
+    if (!side) return std::nullopt;
+    auto root = parse_side_json(side->text, side->file, manifest_.problems);
+    if (!root) return std::nullopt;
+    return Document{std::move(*root), std::move(side->file)};
+  }
+
+  void config() {
+    const bool there = holds("config.json");
+    const auto document = json("config.json");
+    if (!document) {
+      // An adapter carries adapter_config.json in its place.
+      if (!there && !holds("adapter_config.json")) {
+        manifest_.problems.push_back(
+            make_problem("config-missing", "config.json", "there is no config.json"));
+      }
+      return;
+    }
+    if (document->root.kind != JsonValue::Kind::object) {
+      manifest_.problems.push_back(
+          make_problem("json-malformed", document->file, "the config is not a JSON object"));
+      return;
+    }
+    manifest_.config = config_facts(document->root, document->file);
+    add_config_claims(document->root, document->file, manifest_.claims);
+    remote_code(*document);
+  }
+
+  void remote_code(const Document& document) {
+    const JsonValue* map = document.root.find("auto_map");
+    if (map == nullptr || map->members.empty()) return;
+    const JsonValue& first = map->members.front().second;
+    const JsonValue& named =
+        first.kind == JsonValue::Kind::array && !first.items.empty() ? first.items.front() : first;
+    Problem problem =
+        make_problem("remote-code", document.file,
+                     fmt::format("auto_map makes a loader run the author's code, {} among it",
+                                 shown(json_scalar_text(named).substr(0, 200))));
+    problem.line = named.line;
+    manifest_.problems.push_back(std::move(problem));
+  }
+
+  void adapter() {
+    manifest_.adapter_config = holds("adapter_config.json");
+    if (const auto document = json("adapter_config.json")) {
+      add_adapter_claims(document->root, document->file, manifest_.claims);
+    }
+  }
+
+  void tokenizer_configs() {
+    for (const std::string_view leaf : {"tokenizer_config.json", "special_tokens_map.json"}) {
+      const auto document = json(leaf);
+      if (!document) continue;
+      add_tokenizer_config_claims(document->root, document->file, manifest_.claims);
+      remote_code(*document);
+    }
+  }
+
+  void recipes() {
+    for (const ListedFile& file : layout_.files) {
+      if (side_file_kind(file.path) != "merge-recipe" || !folder_of(file.path).empty()) continue;
+      const auto side = read_side_file(layout_, {}, file.path, max_side_bytes, manifest_.problems);
+      if (side) take(read_merge_recipe(side->text, side->file));
+    }
+  }
+
+  void card() {
+    for (const ListedFile& file : layout_.files) {
+      if (side_file_kind(file.path) != "card" || !folder_of(file.path).empty()) continue;
+      const auto side = read_side_file(layout_, {}, file.path, max_side_bytes, manifest_.problems);
+      if (!side) return;
+      CardReading reading = read_card(side->text, side->file);
+      take(RecipeReading{std::move(reading.claims), std::move(reading.problems)});
+      return;
+    }
+    manifest_.problems.push_back(
+        make_problem("card-missing", "README.md", "there is no model card"));
+  }
+
+  void take(RecipeReading reading) {
+    std::ranges::move(reading.claims, std::back_inserter(manifest_.claims));
+    std::ranges::move(reading.problems, std::back_inserter(manifest_.problems));
+  }
+
+  void training_state() {
+    std::vector<std::string_view> found;
+    for (const ListedFile& file : layout_.files) {
+      if (side_file_kind(file.path) == "training-state") found.push_back(file.path);
+    }
+    if (found.empty()) return;
+    manifest_.problems.push_back(make_problem(
+        "training-state-present", std::string(found.front()),
+        found.size() == 1
+            ? "a trainer left this behind"
+            : fmt::format("a trainer left this and {} other files behind", found.size() - 1)));
+  }
+
+  bool holds(std::string_view leaf) const {
+    return layout_.find(std::string(folder_) + std::string(leaf)) != nullptr ||
+           layout_.find(leaf) != nullptr;
+  }
+
+  const ModelLayout& layout_;
+  std::string_view folder_;
+  Manifest manifest_;
+};
+
+}  // namespace
+
+Manifest read_manifest(const ModelLayout& layout, std::string_view folder) {
+  return ManifestReader(layout, folder).read();
+}
+
+std::optional<SideText> read_side_file(const ModelLayout& layout, std::string_view folder,
+                                       std::string_view leaf, std::uint64_t limit,
+                                       std::vector<Problem>& problems) {
+  const ListedFile* file = layout.find(std::string(folder) + std::string(leaf));
+  if (file == nullptr) file = layout.find(leaf);
+  if (file == nullptr) return std::nullopt;
+  auto text = read_small_file(file->real_path, file->path, limit);
+  if (!text) {
+    problems.push_back(make_problem("auxiliary-file-unreadable", file->path, text.error().message));
+    return std::nullopt;
+  }
+  if (read_lfs_pointer(*text)) {
+    problems.push_back(make_problem("auxiliary-file-unreadable", file->path,
+                                    "a git-lfs pointer stands in its place"));
+    return std::nullopt;
+  }
+  return SideText{std::move(*text), file->path};
+}
+
+}  // namespace pedigree

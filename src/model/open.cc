@@ -1,0 +1,116 @@
+// From a MODEL argument to a Model: layout, weights, manifest, tokenizer, roles,
+// and what only shows when these are held against each other.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/text.h"
+#include "model/adapter.h"
+#include "model/layout.h"
+#include "model/manifest.h"
+#include "model/model.h"
+#include "model/roles.h"
+#include "model/shards.h"
+#include "model/tokenizer_open.h"
+
+namespace pedigree {
+namespace {
+
+template <class T>
+void append(std::vector<T>& to, std::vector<T>& from) {
+  std::ranges::move(from, std::back_inserter(to));
+}
+
+struct AdapterTensors {
+  std::size_t count = 0;
+  std::string first = {};
+};
+
+AdapterTensors adapter_tensors(const std::vector<StoredTensor>& tensors) {
+  AdapterTensors found;
+  for (const StoredTensor& tensor : tensors) {
+    if (!is_adapter_tensor(tensor.entry.name)) continue;
+    if (found.count++ == 0) found.first = tensor.entry.name;
+  }
+  return found;
+}
+
+// An adapter is one by its file's name, by its config, or by holding nothing
+// else; adapter matrices anywhere else are left-overs.
+void judge_adapter(const WeightsOutcome& weights, bool adapter_config, Model& model) {
+  const AdapterTensors found = adapter_tensors(model.tensors);
+  model.is_adapter = weights.adapter_file || (adapter_config && found.count > 0) ||
+                     (found.count > 0 && found.count == model.tensors.size());
+  if (model.is_adapter || found.count == 0) return;
+  model.problems.push_back(
+      make_problem("adapter-keys-in-model", {},
+                   fmt::format("{} of {} tensors belong to an adapter, \"{}\" first", found.count,
+                               model.tensors.size(), shown(found.first.substr(0, 200)))));
+}
+
+bool shows_quantization(const StoredTensor& tensor) {
+  const ElementType& type = *tensor.entry.type;
+  // Sub-byte and eight-bit floats are what quantisers write.
+  return type.kind != ElementType::Kind::floating || type.bits <= 8;
+}
+
+void judge_quantization(const ConfigFacts& config, Model& model) {
+  if (config.quantization.empty() || model.tensors.empty() || model.is_adapter) return;
+  if (std::ranges::any_of(model.tensors, shows_quantization)) return;
+  model.problems.push_back(
+      make_problem("config-quantization-mismatch", config.file,
+                   fmt::format("\"{}\" is declared and every tensor is stored in full precision",
+                               shown(config.quantization))));
+}
+
+void judge_vocabulary(Model& model) {
+  const std::uint64_t rows = model.architecture.vocab;
+  if (!model.tokenizer || rows == 0 || model.tokenizer->tokens.size() <= rows) return;
+  model.problems.push_back(make_problem(
+      "tokenizer-vocab-mismatch", model.tokenizer->file,
+      fmt::format("{} tokens meet {} embedding rows", model.tokenizer->tokens.size(), rows)));
+}
+
+// Nothing can be said at all about one given file that holds no weights.
+std::optional<Problem> refusal(const ModelLayout& layout, const WeightsOutcome& weights,
+                               const Model& model) {
+  if (!layout.single_file || weights.any_file) return std::nullopt;
+  for (const Problem& problem : model.problems) {
+    if (problem.severity == Severity::error) return problem;
+  }
+  return make_problem("not-a-weight-file", layout.name, "no weight format was recognised");
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Model>> open_model(const std::string& path, const OpenOptions& options) {
+  auto layout = find_layout(path, options.revision);
+  if (!layout) return std::unexpected(std::move(layout.error()));
+  auto model = std::make_unique<Model>();
+  model->name = layout->name;
+  model->root = path;
+  append(model->problems, layout->problems);
+  const WeightsOutcome weights = add_weights(*layout, options.limits, *model);
+  if (auto problem = refusal(*layout, weights, *model)) return std::unexpected(std::move(*problem));
+  if (!weights.any_file) {
+    model->problems.push_back(make_problem("no-weights", {}, "no file in it holds weights"));
+  }
+  Manifest manifest;
+  if (!layout->single_file) {
+    manifest = read_manifest(*layout, weights.folder);
+    append(model->claims, manifest.claims);
+    append(model->problems, manifest.problems);
+    TokenizerOpening opening = open_tokenizer(*layout, weights.folder);
+    model->tokenizer = std::move(opening.tokenizer);
+    append(model->claims, opening.claims);
+    append(model->problems, opening.problems);
+  }
+  judge_adapter(weights, manifest.adapter_config, *model);
+  judge_quantization(manifest.config, *model);
+  assign_roles(*model, manifest.config);
+  judge_vocabulary(*model);
+  return model;
+}
+
+}  // namespace pedigree

@@ -1,0 +1,256 @@
+#include "model/shards.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+
+#include "base/text.h"
+#include "model/claims_metadata.h"
+#include "model/shards_files.h"
+#include "model/shards_sets.h"
+
+namespace pedigree {
+namespace {
+
+struct ReadFile {
+  std::size_t candidate = 0;
+  HeldShard::State state = HeldShard::State::unreadable;
+  std::size_t shard = 0;  // in Model::shards, when read
+  std::vector<TensorEntry> tensors = {};
+};
+
+class ShardReader {
+ public:
+  ShardReader(const ModelLayout& layout, const Limits& limits, Model& model)
+      : layout_(layout), limits_(limits), model_(model) {}
+
+  WeightsOutcome read() {
+    candidates_ = find_weight_candidates(layout_);
+    read_indexes();
+    WeightChoice choice = choose_weights(layout_, candidates_, indexes_);
+    add_model_files(layout_, candidates_, model_.files);
+    add_problems(problems_of_choice(choice, candidates_, indexes_));
+    WeightsOutcome outcome;
+    if (choice.chosen.empty()) return outcome;
+    for (std::size_t at = 0; at < choice.chosen.size(); ++at) read_set(choice, at);
+    const WeightSet& first = choice.chosen.front();
+    if (first.index) {
+      hold_against_index(*first.index);
+    } else {
+      name_missing_shards(first);
+    }
+    outcome.folder = first.folder;
+    outcome.adapter_file = first.adapter;
+    outcome.any_file = std::ranges::any_of(candidates_, [](const WeightCandidate& candidate) {
+      return candidate.format != nullptr || candidate.pointer || candidate.unreadable;
+    });
+    collect_tensors(first);
+    count_pointers(choice);
+    return outcome;
+  }
+
+ private:
+  void add_problems(std::vector<Problem> problems) {
+    std::ranges::move(problems, std::back_inserter(model_.problems));
+  }
+
+  void read_indexes() {
+    for (const ListedFile& file : layout_.files) {
+      if (side_file_kind(file.path) != "index") continue;
+      auto text = read_small_file(file.real_path, file.path, max_index_bytes);
+      if (!text) {
+        model_.problems.push_back(std::move(text.error()));
+        continue;
+      }
+      auto index = read_shard_index(*text, file.path, limits_);
+      if (!index) {
+        model_.problems.push_back(std::move(index.error()));
+        continue;
+      }
+      add_problems(std::exchange(index->problems, {}));
+      indexes_.push_back(std::move(*index));
+    }
+  }
+
+  // Loose files are parts of one model only while their names do not repeat.
+  void read_set(const WeightChoice& choice, std::size_t which) {
+    const WeightSet& set = choice.chosen[which];
+    std::vector<ReadFile> files;
+    for (const std::size_t at : set.files) {
+      if (auto file = read_file(at)) files.push_back(std::move(*file));
+    }
+    if (which > 0 && repeats_names(files)) {
+      model_.problems.push_back(
+          make_problem("index-stale-family", candidates_[set.files.front()].file.path,
+                       fmt::format("two sets of weights lie here: {} was read, {} was not",
+                                   shown(choice.chosen.front().title), shown(set.title))));
+      return;
+    }
+    for (ReadFile& file : files) {
+      for (const TensorEntry& entry : file.tensors) names_.insert(entry.name);
+      files_.push_back(std::move(file));
+    }
+  }
+
+  bool repeats_names(const std::vector<ReadFile>& files) const {
+    return std::ranges::any_of(files, [&](const ReadFile& file) {
+      return std::ranges::any_of(
+          file.tensors, [&](const TensorEntry& entry) { return names_.contains(entry.name); });
+    });
+  }
+
+  std::optional<ReadFile> read_file(std::size_t at) {
+    const WeightCandidate& candidate = candidates_[at];
+    ReadFile file{.candidate = at};
+    if (candidate.pointer) {
+      file.state = HeldShard::State::pointer;
+      return file;
+    }
+    if (candidate.unreadable) {
+      model_.problems.push_back(*candidate.unreadable);
+      return file;
+    }
+    // Told once for the whole set by problems_of_choice.
+    if (candidate.format != nullptr && !candidate.readable()) return file;
+    auto source = open_file(candidate.file.real_path, candidate.file.path);
+    if (!source) {
+      model_.problems.push_back(std::move(source.error()));
+      return file;
+    }
+    auto weights = read_weights(**source, limits_);
+    if (!weights) {
+      model_.problems.push_back(std::move(weights.error()));
+      return file;
+    }
+    add_problems(std::move(weights->problems));
+    add_metadata_claims(weights->metadata, candidate.file.path, model_.claims);
+    file.state = HeldShard::State::read;
+    file.shard = model_.shards.size();
+    file.tensors = std::move(weights->tensors);
+    model_.shards.push_back(std::move(*source));
+    return file;
+  }
+
+  void hold_against_index(std::size_t which) {
+    const ShardIndex& index = indexes_[which];
+    const std::string folder(folder_of(index.file));
+    std::map<std::string_view, const ReadFile*> by_path;
+    for (const ReadFile& file : files_) by_path[candidates_[file.candidate].file.path] = &file;
+    std::vector<HeldShard> held;
+    for (const std::string& shard : index.shards) {
+      const auto found = by_path.find(folder + shard);
+      held.push_back(found == by_path.end()
+                         ? HeldShard{}
+                         : HeldShard{found->second->state, &found->second->tensors});
+    }
+    add_problems(check_shard_index(index, held));
+    for (const auto& [name, shard] : index.tensors) {
+      const auto found = by_path.find(folder + index.shards[shard]);
+      if (found != by_path.end()) preferred_[name] = found->second->shard;
+    }
+  }
+
+  // Numbered shards without an index: the names say how many there should be.
+  void name_missing_shards(const WeightSet& set) {
+    const WeightName& name = candidates_[set.files.front()].name;
+    if (!name.number || name.count == 0 || set.files.size() >= name.count) return;
+    std::set<std::uint32_t> present;
+    for (const std::size_t at : set.files) present.insert(*candidates_[at].name.number);
+    std::uint32_t missing = 1;
+    while (present.contains(missing)) ++missing;
+    model_.problems.push_back(
+        make_problem("index-missing-shard", name.folder + name.sibling(missing),
+                     fmt::format("{} of {} shards are not there, this one first",
+                                 name.count - present.size(), name.count)));
+  }
+
+  void collect_tensors(const WeightSet& set) {
+    for (ReadFile& file : files_) {
+      if (file.state != HeldShard::State::read) continue;
+      const WeightCandidate& candidate = candidates_[file.candidate];
+      model_.formats.emplace_back(candidate.format->id);
+      for (TensorEntry& entry : file.tensors) {
+        model_.tensors.push_back({.entry = std::move(entry), .shard = file.shard});
+      }
+    }
+    for (const std::size_t at : set.files) {
+      const Format* format = candidates_[at].format;
+      if (format != nullptr && format->read == nullptr) model_.formats.emplace_back(format->id);
+    }
+    std::ranges::sort(model_.formats);
+    const auto repeated = std::ranges::unique(model_.formats);
+    model_.formats.erase(repeated.begin(), repeated.end());
+    std::ranges::stable_sort(
+        model_.tensors, {},
+        [](const StoredTensor& tensor) -> const std::string& { return tensor.entry.name; });
+    drop_duplicates();
+    for (const StoredTensor& tensor : model_.tensors) {
+      model_.weight_bytes += tensor.entry.extent.size();
+      if (tensor.entry.type->kind == ElementType::Kind::floating) {
+        model_.parameters += tensor.entry.element_count();
+      }
+    }
+  }
+
+  // Of equal names the index's choice stays, or the first shard's.
+  void drop_duplicates() {
+    std::vector<StoredTensor> kept;
+    kept.reserve(model_.tensors.size());
+    std::size_t dropped = 0;
+    for (StoredTensor& tensor : model_.tensors) {
+      if (kept.empty() || kept.back().entry.name != tensor.entry.name) {
+        kept.push_back(std::move(tensor));
+        continue;
+      }
+      StoredTensor& rival = kept.back();
+      if (++dropped <= 20) {
+        model_.problems.push_back(
+            make_problem("index-duplicate-tensor", model_.shards[tensor.shard]->name(),
+                         fmt::format("the tensor \"{}\" lies in \"{}\" too",
+                                     shown(tensor.entry.name.substr(0, 200)),
+                                     shown(model_.shards[rival.shard]->name()))));
+      }
+      const auto wanted = preferred_.find(tensor.entry.name);
+      if (wanted != preferred_.end() && wanted->second == tensor.shard) rival = std::move(tensor);
+    }
+    model_.tensors = std::move(kept);
+  }
+
+  void count_pointers(const WeightChoice& choice) {
+    bool all = true;
+    bool any = false;
+    for (const WeightSet& set : choice.chosen) {
+      for (const std::size_t at : set.files) {
+        const WeightCandidate& candidate = candidates_[at];
+        any = true;
+        all = all && candidate.pointer.has_value();
+        if (!candidate.pointer) continue;
+        model_.missing_bytes +=
+            std::min(candidate.pointer->size, UINT64_MAX - model_.missing_bytes);
+      }
+    }
+    model_.only_pointers = any && all;
+  }
+
+  const ModelLayout& layout_;
+  const Limits& limits_;
+  Model& model_;
+  std::vector<WeightCandidate> candidates_;
+  std::vector<ShardIndex> indexes_;
+  std::vector<ReadFile> files_;
+  std::unordered_set<std::string> names_;
+  std::unordered_map<std::string_view, std::size_t> preferred_;  // name to shard, by the index
+};
+
+}  // namespace
+
+WeightsOutcome add_weights(const ModelLayout& layout, const Limits& limits, Model& model) {
+  return ShardReader(layout, limits, model).read();
+}
+
+}  // namespace pedigree

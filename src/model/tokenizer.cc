@@ -1,0 +1,101 @@
+#include "model/tokenizer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "model/manifest.h"
+#include "model/tokenizer_files.h"
+#include "model/tokenizer_open.h"
+
+namespace pedigree {
+namespace {
+
+// tokenizer.json holds everything in one file, so it comes first; a file that is
+// not understood is a problem and the next kind is tried.
+class TokenizerOpener {
+ public:
+  TokenizerOpener(const ModelLayout& layout, std::string_view folder)
+      : layout_(layout), folder_(folder) {}
+
+  TokenizerOpening open() {
+    const bool found =
+        from_json() || from_vocab_json() || from_model() || from_tiktoken() || from_vocab_txt();
+    static_cast<void>(found);
+    return std::move(opening_);
+  }
+
+ private:
+  std::optional<SideText> text(std::string_view leaf) {
+    return read_side_file(layout_, folder_, leaf, max_tokenizer_bytes, opening_.problems);
+  }
+
+  bool take(Result<Tokenizer> tokenizer) {
+    if (!tokenizer) {
+      opening_.problems.push_back(std::move(tokenizer.error()));
+      return false;
+    }
+    opening_.tokenizer = std::move(*tokenizer);
+    return true;
+  }
+
+  bool from_json() {
+    const auto json = text("tokenizer.json");
+    return json && take(read_tokenizer_json({json->text, json->file}));
+  }
+
+  bool from_vocab_json() {
+    const auto vocab = text("vocab.json");
+    if (!vocab) return false;
+    const auto merges = text("merges.txt");
+    const auto added = text("added_tokens.json");
+    std::optional<NamedText> merges_text;
+    std::optional<NamedText> added_text;
+    if (merges) merges_text = NamedText{merges->text, merges->file};
+    if (added) added_text = NamedText{added->text, added->file};
+    return take(read_vocab_json({vocab->text, vocab->file}, merges_text, added_text));
+  }
+
+  // SentencePiece's protobuf begins with a piece; Llama 3 keeps tiktoken's text
+  // under the same name.
+  bool from_model() {
+    const auto model = text("tokenizer.model");
+    if (!model) return false;
+    if (!model->text.starts_with('\n')) {
+      return take(read_tiktoken({model->text, model->file}));
+    }
+    auto reading = read_sentencepiece(std::as_bytes(std::span(model->text)), model->file);
+    if (!reading) {
+      opening_.problems.push_back(std::move(reading.error()));
+      return false;
+    }
+    opening_.tokenizer = std::move(reading->tokenizer);
+    opening_.claims = std::move(reading->claims);
+    return true;
+  }
+
+  bool from_tiktoken() {
+    for (const ListedFile& file : layout_.files) {
+      if (!file.path.ends_with(".tiktoken")) continue;
+      const auto ranks = text(file.path);
+      return ranks && take(read_tiktoken({ranks->text, ranks->file}));
+    }
+    return false;
+  }
+
+  bool from_vocab_txt() {
+    const auto vocab = text("vocab.txt");
+    return vocab && take(read_vocab_txt({vocab->text, vocab->file}));
+  }
+
+  const ModelLayout& layout_;
+  std::string_view folder_;
+  TokenizerOpening opening_;
+};
+
+}  // namespace
+
+TokenizerOpening open_tokenizer(const ModelLayout& layout, std::string_view folder) {
+  return TokenizerOpener(layout, folder).open();
+}
+
+}  // namespace pedigree
