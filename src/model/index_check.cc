@@ -57,15 +57,25 @@ class Checker {
     problems_.push_back(make_problem(code, std::move(file), std::move(message)));
   }
 
+  // One problem for all of them: most of a model may not be there yet.
   void missing_shards() {
     std::vector<std::size_t> listed(shards_.size());
     for (const auto& [name, shard] : index_.tensors) ++listed[shard];
+    std::size_t missing = 0;
+    std::size_t tensors = 0;
+    std::string named;
     for (std::size_t shard = 0; shard < shards_.size(); ++shard) {
       if (shards_[shard].state != State::missing) continue;
-      add("index-missing-shard", index_.file,
-          fmt::format("\"{}\", which should hold {} tensors, is not there",
-                      shown(index_.shards[shard]), listed[shard]));
+      tensors += listed[shard];
+      if (++missing > 4) continue;
+      named += fmt::format("{}\"{}\"", missing == 1 ? "" : ", ",
+                           shown(index_.shards[shard].substr(0, 200)));
     }
+    if (missing == 0) return;
+    if (missing > 4) named += fmt::format(" and {} more", missing - 4);
+    add("index-missing-shard", index_.file,
+        fmt::format("{} of {} shards are not there, and {} tensors with them: {}", missing,
+                    shards_.size(), tensors, named));
   }
 
   void listed_tensors() {

@@ -3,45 +3,91 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
+#include <charconv>
+#include <cstdint>
 #include <string>
 #include <utility>
 
 namespace pedigree {
 namespace {
 
-// `text` with NaN, Infinity and -Infinity outside strings as null; lines stay
-// where they are. Python's writer emits the three; JSON does not have them.
-std::string with_null_for_nonfinite(std::string_view text) {
-  constexpr std::array<std::string_view, 3> literals = {"-Infinity", "Infinity", "NaN"};
-  std::string result;
-  result.reserve(text.size() + 16);
-  bool in_string = false;
-  while (!text.empty()) {
-    const auto* literal = std::ranges::find_if(
-        literals, [&](std::string_view candidate) { return text.starts_with(candidate); });
-    std::size_t taken = 1;
-    if (!in_string && literal != literals.end()) {
-      taken = literal->size();
-      result += "null";
-    } else {
-      if (text.front() == '"') in_string = !in_string;
-      if (in_string && text.front() == '\\') taken = std::min<std::size_t>(2, text.size());
-      result += text.substr(0, taken);
+// What Python's writer emits and a strict reader refuses, made readable: NaN and
+// Infinity outside strings become null, integers beyond 64 bits become strings
+// of their digits, so that nothing is rounded. Lines stay where they are.
+class Leniency {
+ public:
+  explicit Leniency(std::string_view text) : rest_(text) {}
+
+  std::string rewritten() {
+    result_.reserve(rest_.size() + 16);
+    bool in_string = false;
+    while (!rest_.empty()) {
+      if (!in_string && (take_constant() || take_number())) continue;
+      if (rest_.front() == '"') in_string = !in_string;
+      copy(in_string && rest_.front() == '\\' ? std::min<std::size_t>(2, rest_.size()) : 1);
     }
-    text.remove_prefix(taken);
+    return std::move(result_);
   }
-  return result;
-}
+
+  // An integer other than the one every tokenizer_config.json holds.
+  bool met_odd_integer() const { return odd_integer_; }
+
+ private:
+  void copy(std::size_t size) {
+    result_ += rest_.substr(0, size);
+    rest_.remove_prefix(size);
+  }
+
+  bool take_constant() {
+    for (const std::string_view literal : {"-Infinity", "Infinity", "NaN"}) {
+      if (!rest_.starts_with(literal)) continue;
+      result_ += "null";
+      rest_.remove_prefix(literal.size());
+      return true;
+    }
+    return false;
+  }
+
+  bool take_number() {
+    const std::size_t size = std::min(rest_.find_first_not_of("+-.eE0123456789"), rest_.size());
+    if (size == 0) return false;
+    const std::string_view number = rest_.substr(0, size);
+    std::int64_t as_signed = 0;
+    std::uint64_t as_unsigned = 0;
+    const char* end = number.data() + number.size();
+    const bool integer = number.find_first_of(".eE+") == number.npos;
+    const bool fits = std::from_chars(number.data(), end, as_signed).ec == std::errc{} ||
+                      std::from_chars(number.data(), end, as_unsigned).ec == std::errc{};
+    if (!integer || fits) {
+      copy(size);
+      return true;
+    }
+    // int(1e30), transformers' "no limit" for model_max_length.
+    odd_integer_ = odd_integer_ || number != "1000000000000000019884624838656";
+    result_ += '"';
+    copy(size);
+    result_ += '"';
+    return true;
+  }
+
+  std::string_view rest_;
+  std::string result_;
+  bool odd_integer_ = false;
+};
 
 }  // namespace
 
 std::optional<JsonValue> parse_side_json(std::string_view text, std::string_view file,
                                          std::vector<Problem>& problems) {
   auto document = parse_json(text, file);
-  if (!document && document.error().code == "json-nan") {
-    problems.push_back(std::move(document.error()));
-    document = parse_json(with_null_for_nonfinite(text), file);
+  if (!document &&
+      (document.error().code == "json-nan" || document.error().code == "json-number-range")) {
+    Leniency leniency(text);
+    const std::string rewritten = leniency.rewritten();
+    if (document.error().code == "json-nan" || leniency.met_odd_integer()) {
+      problems.push_back(std::move(document.error()));
+    }
+    document = parse_json(rewritten, file);
   }
   if (!document) {
     problems.push_back(std::move(document.error()));
