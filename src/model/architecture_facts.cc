@@ -4,9 +4,10 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
 #include <string_view>
 #include <tuple>
+
+#include "model/architecture_names.h"
 
 namespace pedigree {
 namespace {
@@ -170,16 +171,6 @@ std::string layer_text(std::vector<const CanonicalTensor*> tensors) {
   return fmt::format("{{{}}}", fmt::join(parts, " · "));
 }
 
-// The stored name without layer path and .weight or .bias.
-std::string short_name(const FamilyTensor& tensor, const Family& family) {
-  std::string_view name = tensor.name;
-  if (name.starts_with(family.layer_path)) name.remove_prefix(family.layer_path.size());
-  for (const std::string_view ending : {".weight", ".bias"}) {
-    if (name.ends_with(ending)) name.remove_suffix(ending.size());
-  }
-  return std::string(name);
-}
-
 void add_contradiction(std::vector<std::string>& result, std::string_view what,
                        std::optional<std::uint64_t> declared, std::uint64_t found) {
   if (!declared || found == 0 || *declared == found) return;
@@ -187,24 +178,6 @@ void add_contradiction(std::vector<std::string>& result, std::string_view what,
 }
 
 }  // namespace
-
-std::vector<std::pair<std::string, std::string>> renames_of(
-    const Family& family, const std::vector<CanonicalTensor>& canonical) {
-  std::vector<std::pair<std::string, std::string>> renames;
-  const Family* reference = reference_family(family.structure);
-  if (reference == nullptr || reference == &family) return renames;
-  std::set<std::string_view> roles;
-  for (const CanonicalTensor& tensor : canonical) roles.insert(tensor.role);
-  for (const FamilyTensor& tensor : family.tensors) {
-    const FamilyTensor* theirs = reference->find_role(tensor.role);
-    if (theirs == nullptr || !roles.contains(tensor.role)) continue;
-    std::pair<std::string, std::string> rename = {short_name(tensor, family),
-                                                  short_name(*theirs, *reference)};
-    if (rename.first == rename.second) continue;
-    if (std::ranges::find(renames, rename) == renames.end()) renames.push_back(std::move(rename));
-  }
-  return renames;
-}
 
 std::string layer_template_of(const std::vector<CanonicalTensor>& canonical) {
   constexpr std::size_t most_runs = 4;
@@ -269,7 +242,8 @@ void describe_architecture(ModelInfo& info, const ConfigFacts& config, const Fam
   fill_structure(architecture, roles, config, family);
   fill_from_config(architecture, roles, config, family);
   architecture.layer_template = layer_template_of(info.canonical);
-  if (family != nullptr) architecture.renames = renames_of(*family, info.canonical);
+  architecture.renames =
+      family != nullptr ? renames_of(*family, info.canonical) : renames_by_role(info);
 }
 
 }  // namespace pedigree

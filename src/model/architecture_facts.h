@@ -11,11 +11,6 @@ namespace pedigree {
 // shapes. Sizes come from tensors; the config gives what tensors cannot show.
 void describe_architecture(ModelInfo& info, const ConfigFacts& config, const Family* family);
 
-// Names that differ from those of the structure's reference family, for the
-// roles that `canonical` holds, in the family's order.
-std::vector<std::pair<std::string, std::string>> renames_of(
-    const Family& family, const std::vector<CanonicalTensor>& canonical);
-
 // "4 × {attn.norm 96 · attn.q 96×96 · …}", runs of equal layers joined by " + ".
 std::string layer_template_of(const std::vector<CanonicalTensor>& canonical);
 

@@ -150,7 +150,7 @@ auto rank_of(const FamilyMatch& match, const ConfigFacts& config) {
   const auto asked = std::ranges::count(family.tensors, false, &FamilyTensor::optional);
   return std::tuple(-match.explained(), -match.completeness,
                     !(says(config.model_type) || says(config.nested_model_type)), -asked,
-                    !family.reference, std::string_view(family.id));
+                    family.norm_plus_one, !family.reference, std::string_view(family.id));
 }
 
 void add_parts(std::vector<CanonicalTensor>& result, const CanonicalTensor& whole,

@@ -51,7 +51,8 @@ struct FamilyMatch {
 
 // Every family held against the tensors, best first. Ties go to the more
 // complete match, then to the config's model_type, then to the family that asks
-// for more, then to a reference family.
+// for more, then to one without peculiarities that tensors cannot show, then to
+// a reference family.
 std::vector<FamilyMatch> rank_families(std::span<const StoredTensor> stored,
                                        const ConfigFacts& config);
 
