@@ -1,0 +1,62 @@
+#include "compare/low_rank.h"
+
+#include <doctest/doctest.h>
+
+#include <random>
+
+#include "tensor/element_types.h"
+
+namespace pedigree {
+namespace {
+
+Matrix random_matrix(std::size_t rows, std::size_t cols, double deviation, unsigned seed) {
+  std::mt19937 random(seed);
+  std::normal_distribution<double> normal(0, deviation);
+  Matrix matrix(rows, cols);
+  for (double& value : matrix.values) value = normal(random);
+  return matrix;
+}
+
+Matrix rounded(Matrix matrix, const ElementType& type) {
+  for (double& value : matrix.values)
+    value = static_cast<double>(rounded_to(type, static_cast<float>(value)));
+  return matrix;
+}
+
+Matrix with_update(const Matrix& base, std::size_t rank, double size, unsigned seed) {
+  Matrix sum = base;
+  const Matrix b = random_matrix(base.rows, rank, 1, seed);
+  const Matrix a = random_matrix(rank, base.cols, size, seed + 1);
+  for (std::size_t i = 0; i < base.rows; ++i) {
+    for (std::size_t j = 0; j < base.cols; ++j) {
+      for (std::size_t r = 0; r < rank; ++r) sum.at(i, j) += b.at(i, r) * a.at(r, j);
+    }
+  }
+  return sum;
+}
+
+}  // namespace
+
+TEST_CASE("an adapter of rank eight merged in bfloat16 shows exactly eight values") {
+  const ElementType& bf16 = *find_element_type("BF16");
+  const Matrix base = rounded(random_matrix(96, 128, 0.05, 1), bf16);
+  for (const std::size_t rank : {1U, 4U, 8U, 16U}) {
+    const Matrix subject = rounded(with_update(base, rank, 0.003, 10), bf16);
+    CHECK(rank_of_change(subject, base, &bf16, false).rank == rank);
+  }
+}
+
+TEST_CASE("rounding alone shows no rank") {
+  const ElementType& bf16 = *find_element_type("BF16");
+  const Matrix base = random_matrix(96, 96, 0.05, 3);
+  CHECK(rank_of_change(rounded(base, bf16), base, &bf16, false).rank == 0);
+}
+
+TEST_CASE("a change of every direction is as good as full rank") {
+  const ElementType& bf16 = *find_element_type("BF16");
+  const Matrix base = rounded(random_matrix(64, 64, 0.05, 5), bf16);
+  const Matrix subject = rounded(with_update(base, 64, 0.0005, 20), bf16);
+  CHECK(rank_of_change(subject, base, &bf16, false).rank > 32);
+}
+
+}  // namespace pedigree
