@@ -10,8 +10,10 @@
 #include <algorithm>
 #include <functional>
 #include <map>
+#include <numeric>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/byte_reader.h"
 #include "formats/formats.h"
@@ -111,6 +113,22 @@ void read_header(std::string_view header, Extent data, const Limits& limits, Wei
   }
 }
 
+// By begin, then end, so that an empty tensor stands before the one that begins
+// at the same byte; then by position in the header.
+void sort_by_offset(std::vector<TensorEntry>& tensors) {
+  const auto place = [](const TensorEntry& entry) {
+    return std::pair(entry.extent.begin, entry.extent.end);
+  };
+  if (std::ranges::is_sorted(tensors, {}, place)) return;
+  std::vector<std::size_t> order(tensors.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::sort(order, {}, [&](std::size_t i) { return std::pair(place(tensors[i]), i); });
+  std::vector<TensorEntry> sorted;
+  sorted.reserve(tensors.size());
+  for (const std::size_t i : order) sorted.push_back(std::move(tensors[i]));
+  tensors = std::move(sorted);
+}
+
 void check_layout(Extent data, const std::vector<TensorEntry>& tensors) {
   std::uint64_t expected = data.begin;
   const TensorEntry* previous = nullptr;
@@ -176,12 +194,7 @@ WeightFile read(const Source& source, const Limits& limits) {
     check_first_byte(header, file);
     read_header(header, data, limits, file);
   }
-  const auto place = [](const TensorEntry& entry) {
-    return std::pair(entry.extent.begin, entry.extent.end);
-  };
-  if (!std::ranges::is_sorted(file.tensors, {}, place)) {
-    std::ranges::stable_sort(file.tensors, {}, place);
-  }
+  sort_by_offset(file.tensors);
   check_layout(data, file.tensors);
   report_unknown_types(file);
   return file;
