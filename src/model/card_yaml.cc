@@ -24,7 +24,8 @@ struct Refusal {
 // Where in the document the next value stands.
 struct Level {
   bool mapping = false;
-  bool key_next = true;       // of a mapping
+  bool key_next = true;  // of a mapping
+  unsigned key_line = 0;
   std::size_t index = 0;      // of a sequence
   std::string path = {};      // of the container
   std::string key = {};       // the current key of a mapping
@@ -101,6 +102,7 @@ class Flattener final : public YAML::EventHandler {
     Level& at = levels_.back();
     at.key = value;
     at.key_next = false;
+    at.key_line = line(mark);
     if (levels_.size() == 1) top_ = value;
     if (at.keys.insert(value).second || document.problems.size() > 100) return;
     Problem problem = make_problem(place_.code, std::string(place_.file),
@@ -116,13 +118,16 @@ class Flattener final : public YAML::EventHandler {
       note_key(mark, value);
       return;
     }
+    // An empty value is marked where the next token stands.
+    const bool in_mapping = null && levels_.back().mapping;
+    const unsigned where = in_mapping ? levels_.back().key_line : line(mark);
     auto [path, key] = next_place();
     document.scalars.push_back({.path = std::move(path),
                                 .top = top_,
                                 .key = std::move(key),
                                 .value = value,
                                 .null = null,
-                                .line = line(mark)});
+                                .line = where});
     // Paths repeat their parents, so a long key above many values would multiply.
     path_bytes_ += document.scalars.back().path.size();
     if (path_bytes_ > 16 * limits_.bytes) refuse(mark, "the keys are too long for so many values");
@@ -211,7 +216,11 @@ Result<YamlDocument> flatten_yaml(std::string_view text, const YamlPlace& place,
   } catch (const Refusal& refusal) {
     return std::unexpected(problem_of(refusal, place));
   } catch (const YAML::Exception& error) {
-    return std::unexpected(problem_of({flattener.line(error.mark), error.msg}, place));
+    // An unclosed bracket is only noticed behind the last line.
+    const std::string_view body = text.substr(0, text.find_last_not_of('\n') + 1);
+    const unsigned last = place.first_line + static_cast<unsigned>(std::ranges::count(body, '\n'));
+    return std::unexpected(
+        problem_of({std::min(flattener.line(error.mark), last), error.msg}, place));
   }
   return std::move(flattener.document);
 }
