@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/progress.h"
@@ -17,29 +18,31 @@
 namespace pedigree {
 
 struct TensorDigest {
-  std::string name;  // stored name; for a canonical part of a fused tensor "<name>#<role>"
-  std::string role;  // "" when the tensor has none
+  std::string name = {};  // stored name; for a canonical part of a fused tensor "<name>#<role>"
+  std::string role = {};  // "" when the tensor has none
   int layer = -1;
   int expert = -1;
-  std::vector<std::uint64_t> shape;  // canonical when it has a role, else as stored
-  std::string h1;                    // "" where not asked for, or for a part of a fused tensor
-  std::string h2;
-  std::string h3;
+  std::vector<std::uint64_t> shape = {};  // canonical when it has a role, else as stored
+  std::string h1 = {};                    // "" where not asked for, or for a part of a fused tensor
+  std::string h2 = {};
+  std::string h3 = {};
   bool informative = true;  // more than 16 distinct values and not a known table
   std::uint64_t elements = 0;
+  bool fused = false;  // its canonical parts stand beside it and carry H2 and H3
 };
 
 struct FileDigest {
-  std::string path;
+  std::string path = {};
   std::uint64_t size = 0;
-  std::string sha256;  // hex
+  std::string sha256 = {};  // hex
 };
 
 struct ModelDigests {
-  std::vector<FileDigest> files;      // H0, sorted by path; empty when not asked for
-  std::vector<TensorDigest> tensors;  // sorted by name
-  std::string named;  // over (role or name, shape, tensor digest) lines; h2 where there, else h1
-  std::string bag;    // over the sorted multiset of tensor digests: names ignored
+  std::vector<FileDigest> files = {};      // H0, sorted by path; empty when not asked for
+  std::vector<TensorDigest> tensors = {};  // sorted by name
+  std::string named =
+      {};                // over (role or name, shape, tensor digest) lines; h2 where there, else h1
+  std::string bag = {};  // over the sorted multiset of tensor digests: names ignored
 };
 
 struct DigestOptions {
@@ -51,6 +54,29 @@ struct DigestOptions {
   Progress progress;
 };
 
+// Files are those of the model's directory; weights are read through the sources
+// the model holds open. Transposed tensors of F64 or integers get no H2 and H3.
 Result<ModelDigests> digest_model(const Model& model, const DigestOptions& options = {});
+
+// One line of a published list of what files should be.
+struct ExpectedDigest {
+  std::string path = {};    // as the list names it; "" where it names none
+  std::string sha256 = {};  // hex, lower case
+  std::optional<std::uint64_t> size = {};
+
+  bool operator==(const ExpectedDigest&) const = default;
+};
+
+// Reads sha256sum's output (text and binary lines, escaped names, comments), its
+// BSD form ("SHA256 (name) = …"), one git-lfs pointer (its path is `name` less a
+// last ".pointer"), or a table with columns file, lfs_oid and size under a header
+// line. `name` is what problems call the list.
+Result<std::vector<ExpectedDigest>> read_digest_list(std::string_view text, std::string_view name);
+
+// Every git-lfs pointer in a directory, by path; other files are passed over.
+Result<std::vector<ExpectedDigest>> read_pointer_directory(const std::string& path);
+
+// Reads a file or directory of expectations.
+Result<std::vector<ExpectedDigest>> read_expected_digests(const std::string& path);
 
 }  // namespace pedigree

@@ -20,38 +20,41 @@ namespace pedigree {
 
 // A sampled part of one canonical tensor.
 struct Block {
-  std::string role;
+  std::string role = {};
   int layer = -1;
   int expert = -1;
   std::uint64_t full_rows = 0;  // of the tensor it was taken from
   std::uint64_t full_cols = 0;
-  std::string element_type;         // of the stored tensor, "BF16"
-  std::vector<std::uint64_t> rows;  // sampled indices, ascending
-  std::vector<std::uint64_t> cols;
-  std::vector<float> values;  // rows × cols, row-major
+  std::string element_type = {};         // of the stored tensor, "BF16"
+  std::vector<std::uint64_t> rows = {};  // sampled indices, ascending
+  std::vector<std::uint64_t> cols = {};
+  std::vector<float> values = {};  // rows × cols, row-major
   // Where the stored values are whole multiples of a step within blocks (a
   // dequantised copy): the step in force at each value, 0 where none was found.
-  // Empty when the tensor shows no such lattice.
-  std::vector<float> steps;
+  // Empty when the tensor shows no such lattice. Not kept where they would take
+  // the container over its budget.
+  std::vector<float> steps = {};
 };
 
 // Gate or up responses of sampled neurons to sampled tokens: (W diag γ)(E − Ē)ᵀ.
 struct Responses {
-  std::string role;  // "ffn.gate" or "ffn.up"
+  std::string role = {};  // "ffn.gate" or "ffn.up"
   int layer = -1;
-  std::vector<std::uint64_t> units;  // neuron indices, ascending
-  std::vector<float> values;         // units × tokens, row-major
+  std::vector<std::uint64_t> units = {};  // neuron indices, ascending
+  std::vector<float> values = {};         // units × tokens, row-major
 };
 
 struct Gains {
-  std::string role;  // "attn.norm", "ffn.norm", "head.norm"
+  std::string role = {};  // "attn.norm", "ffn.norm", "head.norm"
   int layer = -1;
-  std::vector<float> values;  // as used: stored + 1 where the family says so
-  std::string element_type;   // of the stored tensor, "F32"; set it: rounding tests need it
+  std::uint64_t full_size = 0;               // of the norm
+  std::vector<std::uint64_t> channels = {};  // sampled, ascending; empty when all are here
+  std::vector<float> values = {};            // as used: stored + 1 where the family says so
+  std::string element_type = {};  // of the stored tensor, "F32"; set it: rounding tests need it
 };
 
 struct Moments {
-  std::string role;
+  std::string role = {};
   int layer = -1;
   int expert = -1;
   std::uint64_t samples = 0;  // values looked at
@@ -69,28 +72,29 @@ struct SampledToken {
 };
 
 struct TokenizerSketch {
-  std::string kind;
+  std::string kind = {};
   std::uint64_t tokens = 0;
-  std::string vocabulary_digest;
-  std::string merges_digest;
-  std::vector<std::uint64_t> smallest;      // bottom-k hashes of token strings, ascending
-  std::vector<std::uint64_t> smallest_ids;  // the ids of these tokens
+  std::string vocabulary_digest = {};
+  std::string merges_digest = {};
+  std::vector<std::uint64_t> smallest = {};      // bottom-k hashes of token strings, ascending
+  std::vector<std::uint64_t> smallest_ids = {};  // the ids of these tokens
 };
 
 struct Fingerprint {
-  std::string scheme;
-  std::string name;
-  std::vector<std::string> formats;
-  Architecture architecture;
-  std::vector<Claim> claims;
-  std::vector<SampledToken> tokens;  // the sample, ascending by hash
-  bool tokens_by_row = false;        // no readable tokenizer
-  std::vector<Block> blocks;         // by (layer, role, expert)
-  std::vector<Responses> responses;  // by (layer, role)
-  std::vector<Gains> gains;          // by (layer, role)
-  std::vector<Moments> moments;      // by (layer, role, expert)
-  std::optional<TokenizerSketch> tokenizer;
-  std::optional<ModelDigests> digests;  // when a full pass was made
+  std::string scheme = {};
+  std::uint32_t detail = 0;  // 0: everything; higher levels keep subsets, for models of many layers
+  std::string name = {};
+  std::vector<std::string> formats = {};
+  Architecture architecture = {};
+  std::vector<Claim> claims = {};
+  std::vector<SampledToken> tokens = {};  // the sample, ascending by hash
+  bool tokens_by_row = false;             // no readable tokenizer
+  std::vector<Block> blocks = {};         // by (layer, role, expert)
+  std::vector<Responses> responses = {};  // by (layer, role)
+  std::vector<Gains> gains = {};          // by (layer, role)
+  std::vector<Moments> moments = {};      // by (layer, role, expert)
+  std::optional<TokenizerSketch> tokenizer = {};
+  std::optional<ModelDigests> digests = {};  // when a full pass was made
   std::uint64_t parameters = 0;
   std::uint64_t weight_bytes = 0;
   std::uint64_t bytes_read = 0;  // not stored: of weights, for this fingerprint
@@ -101,11 +105,11 @@ struct Fingerprint {
 };
 
 struct FingerprintOptions {
-  bool digests = false;              // also make the full pass
-  unsigned threads = 0;              // 0: one per core
-  std::string salt;                  // secret bytes that re-draw the sample; "" for the public one
-  bool tokens_by_row = false;        // sample rows by number although a tokenizer is there
-  std::vector<SampledToken> tokens;  // when not empty: use exactly these rows
+  bool digests = false;        // also make the full pass
+  unsigned threads = 0;        // 0: one per core
+  std::string salt = {};       // secret bytes that re-draw the sample; "" for the public one
+  bool tokens_by_row = false;  // sample rows by number although a tokenizer is there
+  std::vector<SampledToken> tokens = {};  // when not empty: use exactly these rows
   Progress progress;
 };
 

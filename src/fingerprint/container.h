@@ -1,0 +1,28 @@
+// Names and bounds that the container's writer and reader share.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace pedigree::container {
+
+constexpr std::string_view schema = "pedigree-fingerprint/1";
+constexpr std::string_view metadata_key = "pedigree-fingerprint";
+
+constexpr std::uint64_t most_bytes = std::uint64_t{64} << 20U;
+constexpr std::uint64_t most_claims = 256;
+constexpr std::uint64_t most_listed_tensors = 16'384;  // of digests
+constexpr std::size_t longest_text = 512;
+constexpr std::size_t longest_template = 4096;
+constexpr int widest_exponent = 200;  // beyond what any float needs
+
+// "3.ffn.gate", "model.embed.tokens", "3.moe.gate.7".
+std::string subject_name(std::string_view role, int layer, int expert);
+inline std::string block_name(std::string_view subject) { return "block." + std::string(subject); }
+inline std::string response_name(std::string_view subject) {
+  return "response." + std::string(subject);
+}
+inline std::string gain_name(std::string_view subject) { return "gain." + std::string(subject); }
+
+}  // namespace pedigree::container

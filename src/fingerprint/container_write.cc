@@ -1,0 +1,308 @@
+// A safetensors file: arrays as tensors, everything else as one canonical JSON
+// text under __metadata__. docs/fingerprint.md describes every field.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <map>
+#include <span>
+#include <utility>
+
+#include "base/problem.h"
+#include "fingerprint/canonical_json.h"
+#include "fingerprint/container.h"
+#include "fingerprint/fingerprint.h"
+#include "fingerprint/half.h"
+#include "fingerprint/metadata.h"
+#include "fingerprint/plan.h"
+
+namespace pedigree {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "arrays are written as they lie here");
+
+struct Array {
+  std::string name;
+  std::string_view type;
+  std::vector<std::uint64_t> shape;
+  std::string bytes;
+};
+
+template <class T>
+std::string bytes_of(const std::vector<T>& values) {
+  std::string bytes(values.size() * sizeof(T), '\0');
+  if (!values.empty()) std::memcpy(bytes.data(), values.data(), bytes.size());
+  return bytes;
+}
+
+// Index lists that many blocks share are written once.
+class Samples {
+ public:
+  void add(const std::vector<std::uint64_t>& indices) { places_.emplace(indices, 0); }
+  void number() {
+    std::size_t next = 0;
+    for (auto& [indices, place] : places_) place = next++;
+  }
+  std::size_t place(const std::vector<std::uint64_t>& indices) const { return places_.at(indices); }
+  void write(CanonicalJson& json) const {
+    json.begin_array();
+    for (const auto& [indices, place] : places_) {
+      json.begin_array();
+      for (const std::uint64_t index : indices) json.value(index);
+      json.end_array();
+    }
+    json.end_array();
+  }
+
+ private:
+  std::map<std::vector<std::uint64_t>, std::size_t> places_;
+};
+
+class Writer {
+ public:
+  explicit Writer(const Fingerprint& fingerprint) : fingerprint_(fingerprint) {}
+
+  std::string write();
+
+ private:
+  void collect_samples();
+  int add_halves(const std::string& name, std::vector<std::uint64_t> shape,
+                 std::span<const float> values, bool keep_low);
+  void choose_steps();
+  void write_blocks();
+  void write_gains();
+  void write_moments();
+  void write_responses();
+  void write_metadata();
+  std::string file() const;
+
+  const Fingerprint& fingerprint_;
+  Samples samples_;
+  std::size_t blocks_with_steps_ = 0;  // those before it keep theirs
+  CanonicalJson json_;
+  std::vector<Array> arrays_;
+};
+
+void Writer::collect_samples() {
+  for (const Block& block : fingerprint_.blocks) {
+    samples_.add(block.rows);
+    samples_.add(block.cols);
+  }
+  for (const Responses& item : fingerprint_.responses) samples_.add(item.units);
+  for (const Gains& item : fingerprint_.gains) samples_.add(item.channels);
+  samples_.number();
+}
+
+int Writer::add_halves(const std::string& name, std::vector<std::uint64_t> shape,
+                       std::span<const float> values, bool keep_low) {
+  const HalfPair halves = to_halves(values, keep_low);
+  arrays_.push_back({.name = name, .type = "F16", .shape = shape, .bytes = bytes_of(halves.high)});
+  if (!halves.low.empty()) {
+    arrays_.push_back({.name = name + ".low",
+                       .type = "F16",
+                       .shape = std::move(shape),
+                       .bytes = bytes_of(halves.low)});
+  }
+  return halves.exponent;
+}
+
+bool is_wide(const Block& block) {
+  return block.element_type == "F32" || block.element_type == "F64";
+}
+
+// Steps give way, from the last block on, when there is no room for them.
+void Writer::choose_steps() {
+  std::uint64_t bytes = 0;
+  for (const Responses& item : fingerprint_.responses) {
+    bytes += 2 * (item.values.size() + item.units.size());
+  }
+  for (const Gains& item : fingerprint_.gains) bytes += 4 * item.values.size();
+  for (const Block& block : fingerprint_.blocks) {
+    bytes += (is_wide(block) ? 4 : 2) * block.values.size() + 2 * block.steps.size();
+  }
+  blocks_with_steps_ = fingerprint_.blocks.size();
+  while (bytes > array_budget && blocks_with_steps_ > 0) {
+    --blocks_with_steps_;
+    bytes -= 2 * fingerprint_.blocks[blocks_with_steps_].steps.size();
+  }
+}
+
+void Writer::write_blocks() {
+  json_.begin_array();
+  for (std::size_t i = 0; i < fingerprint_.blocks.size(); ++i) {
+    const Block& block = fingerprint_.blocks[i];
+    const std::string name =
+        container::block_name(container::subject_name(block.role, block.layer, block.expert));
+    const std::vector<std::uint64_t> shape = {block.rows.size(), block.cols.size()};
+    json_.begin_object();
+    json_.member("cols", samples_.place(block.cols));
+    json_.member("element_type", json_text(block.element_type));
+    json_.member("expert", block.expert);
+    json_.member("exponent", add_halves(name, shape, block.values, is_wide(block)));
+    json_.member("full_cols", block.full_cols);
+    json_.member("full_rows", block.full_rows);
+    json_.member("layer", block.layer);
+    json_.member("role", json_text(block.role));
+    json_.member("rows", samples_.place(block.rows));
+    if (!block.steps.empty() && i < blocks_with_steps_) {
+      json_.member("steps_exponent", add_halves(name + ".steps", shape, block.steps, false));
+    }
+    json_.end_object();
+  }
+  json_.end_array();
+}
+
+void Writer::write_gains() {
+  json_.begin_array();
+  for (const Gains& item : fingerprint_.gains) {
+    const std::string name =
+        container::gain_name(container::subject_name(item.role, item.layer, -1));
+    json_.begin_object();
+    json_.member("channels", samples_.place(item.channels));
+    json_.member("element_type", json_text(item.element_type));
+    json_.member("exponent", add_halves(name, {item.values.size()}, item.values, true));
+    json_.member("layer", item.layer);
+    json_.member("role", json_text(item.role));
+    json_.member("size", item.full_size);
+    json_.end_object();
+  }
+  json_.end_array();
+}
+
+void Writer::write_moments() {
+  std::vector<double> values;
+  json_.begin_array();
+  for (const Moments& item : fingerprint_.moments) {
+    values.insert(values.end(), {item.mean, item.deviation, item.largest, item.zeros});
+    json_.begin_object();
+    json_.member("distinct", item.distinct);
+    json_.member("expert", item.expert);
+    json_.member("finite", item.finite);
+    json_.member("layer", item.layer);
+    json_.member("role", json_text(item.role));
+    json_.member("samples", item.samples);
+    json_.end_object();
+  }
+  json_.end_array();
+  if (values.empty()) return;
+  arrays_.push_back({.name = "moments",
+                     .type = "F64",
+                     .shape = {fingerprint_.moments.size(), 4},
+                     .bytes = bytes_of(values)});
+}
+
+void Writer::write_responses() {
+  json_.begin_array();
+  for (const Responses& item : fingerprint_.responses) {
+    const std::string name =
+        container::response_name(container::subject_name(item.role, item.layer, -1));
+    const std::size_t units = item.units.size();
+    const std::size_t tokens = fingerprint_.tokens.size();
+    check(item.values.size() == units * tokens, "responses of another size");
+    std::vector<std::uint16_t> halves;
+    std::vector<std::int16_t> exponents;
+    for (std::size_t unit = 0; unit < units; ++unit) {
+      const HalfPair row = to_halves(std::span(item.values).subspan(unit * tokens, tokens), false);
+      halves.insert(halves.end(), row.high.begin(), row.high.end());
+      exponents.push_back(static_cast<std::int16_t>(row.exponent));
+    }
+    arrays_.push_back(
+        {.name = name, .type = "F16", .shape = {units, tokens}, .bytes = bytes_of(halves)});
+    arrays_.push_back({.name = name + ".exponents",
+                       .type = "I16",
+                       .shape = {units},
+                       .bytes = bytes_of(exponents)});
+    json_.begin_object();
+    json_.member("layer", item.layer);
+    json_.member("role", json_text(item.role));
+    json_.member("units", samples_.place(item.units));
+    json_.end_object();
+  }
+  json_.end_array();
+}
+
+void Writer::write_metadata() {
+  json_.begin_object();
+  json_.key("architecture");
+  write_architecture(json_, fingerprint_.architecture);
+  json_.key("blocks");
+  write_blocks();
+  json_.key("claims");
+  write_claims(json_, fingerprint_.claims);
+  json_.member("detail", fingerprint_.detail);
+  if (fingerprint_.digests) {
+    json_.key("digests");
+    write_digests(json_, *fingerprint_.digests);
+  }
+  json_.key("formats");
+  write_strings(json_, fingerprint_.formats);
+  json_.key("gains");
+  write_gains();
+  json_.key("moments");
+  write_moments();
+  json_.member("name", json_text(fingerprint_.name));
+  json_.member("parameters", fingerprint_.parameters);
+  json_.key("responses");
+  write_responses();
+  json_.key("samples");
+  samples_.write(json_);
+  json_.member("schema", container::schema);
+  json_.member("scheme", fingerprint_.scheme);
+  if (fingerprint_.tokenizer) {
+    json_.key("tokenizer");
+    write_tokenizer(json_, *fingerprint_.tokenizer);
+  }
+  json_.key("tokens");
+  write_tokens(json_, fingerprint_);
+  json_.member("weight_bytes", fingerprint_.weight_bytes);
+  json_.end_object();
+}
+
+// Wider elements first, so that each array is aligned to its elements.
+std::string Writer::file() const {
+  std::string header = "{\"__metadata__\":{" + quoted_json(container::metadata_key) + ':' +
+                       quoted_json(json_.text()) + '}';
+  std::uint64_t offset = 0;
+  for (const Array& array : arrays_) {
+    header += fmt::format(",{}:{{\"dtype\":\"{}\",\"shape\":[{}],\"data_offsets\":[{},{}]}}",
+                          quoted_json(array.name), array.type, fmt::join(array.shape, ","), offset,
+                          offset + array.bytes.size());
+    offset += array.bytes.size();
+  }
+  header += '}';
+  header.append((8 - header.size() % 8) % 8, ' ');
+  std::string bytes;
+  bytes.reserve(8 + header.size() + offset);
+  for (unsigned i = 0; i < 8; ++i) {
+    bytes += static_cast<char>(std::uint64_t{header.size()} >> (8 * i) & 0xFFU);
+  }
+  bytes += header;
+  for (const Array& array : arrays_) bytes += array.bytes;
+  return bytes;
+}
+
+std::string Writer::write() {
+  collect_samples();
+  choose_steps();
+  write_metadata();
+  const auto order = [](const Array& array) {
+    return std::pair(array.type == "F64" ? 0 : 1, std::string_view(array.name));
+  };
+  std::ranges::sort(arrays_, {}, order);
+  return file();
+}
+
+}  // namespace
+
+std::string container::subject_name(std::string_view role, int layer, int expert) {
+  std::string name = layer < 0 ? std::string("model") : std::to_string(layer);
+  name += '.';
+  name += role;
+  if (expert >= 0) name += '.' + std::to_string(expert);
+  return name;
+}
+
+std::string to_bytes(const Fingerprint& fingerprint) { return Writer(fingerprint).write(); }
+
+}  // namespace pedigree

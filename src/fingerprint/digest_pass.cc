@@ -1,0 +1,213 @@
+#include "fingerprint/digest_pass.h"
+
+#include <algorithm>
+#include <span>
+#include <utility>
+
+#include "base/digest.h"
+#include "base/parallel.h"
+#include "fingerprint/informative.h"
+#include "fingerprint/value_hash.h"
+#include "model/weights.h"
+
+namespace pedigree {
+namespace {
+
+// Large enough that a read costs nothing beside hashing it, small enough that
+// the second hash finds the bytes in the cache.
+constexpr std::size_t chunk_bytes = std::size_t{1} << 20U;
+constexpr std::size_t split_chunk_bytes = std::size_t{8} << 20U;
+
+// Hands the bytes of each piece in turn to `Sink`, which is made when its piece
+// begins and told when it ends, so that only one is alive at a time.
+template <class Sink>
+class Walk {
+ public:
+  Walk(const std::vector<Piece>& pieces, const Sink& sink) : pieces_(pieces), empty_(sink) {}
+
+  void feed(std::uint64_t offset, std::span<const std::byte> bytes) {
+    const std::uint64_t end = offset + bytes.size();
+    while (next_ < pieces_.size() && pieces_[next_].extent.begin < end) {
+      const Piece& piece = pieces_[next_];
+      if (!sink_) sink_.emplace(empty_).begin(piece);
+      const std::uint64_t from = std::max(piece.extent.begin, offset);
+      const std::uint64_t to = std::min(piece.extent.end, end);
+      if (to > from) sink_->feed(bytes.subspan(from - offset, to - from));
+      if (piece.extent.end > end) return;
+      finish();
+    }
+  }
+
+  // Ends a piece without bytes, which no feed() can reach.
+  void finish_empty() {
+    while (next_ < pieces_.size() && pieces_[next_].extent.size() == 0) {
+      sink_.emplace(empty_).begin(pieces_[next_]);
+      finish();
+    }
+  }
+
+ private:
+  void finish() {
+    sink_->end(pieces_[next_]);
+    sink_.reset();
+    ++next_;
+  }
+
+  const std::vector<Piece>& pieces_;
+  Sink empty_;
+  std::size_t next_ = 0;
+  std::optional<Sink> sink_;
+};
+
+// Where sinks look things up and put their results.
+struct Desk {
+  const Model* model = nullptr;
+  const DigestOptions* options = nullptr;
+  std::vector<TensorDigest>* results = nullptr;
+};
+
+class RawSink {
+ public:
+  explicit RawSink(const Desk& desk) : desk_(desk) {}
+
+  void begin(const Piece& piece) {
+    probe_.emplace(desk_.model->tensors[piece.tensor].entry);
+    if (desk_.options->h1) hash_ = std::make_shared<Sha256>();
+  }
+  void feed(std::span<const std::byte> bytes) {
+    probe_->feed(bytes);
+    if (hash_) hash_->update(bytes);
+  }
+  void end(const Piece& piece) {
+    TensorDigest& result = (*desk_.results)[piece.result];
+    result.informative = probe_->informative();
+    if (hash_) result.h1 = digest_string("h1/1", hash_->finish());
+  }
+
+ private:
+  Desk desk_;
+  std::optional<InformationProbe> probe_;
+  std::shared_ptr<Sha256> hash_;
+};
+
+class ValueSink {
+ public:
+  explicit ValueSink(const Desk& desk) : desk_(desk) {}
+
+  void begin(const Piece& piece) {
+    const ElementType& type = *desk_.model->tensors[piece.tensor].entry.type;
+    hash_ = std::make_shared<ValueHash>(type, piece.shape, desk_.options->h2, desk_.options->h3);
+  }
+  void feed(std::span<const std::byte> bytes) { hash_->feed(bytes); }
+  void end(const Piece& piece) {
+    hash_->finish();
+    TensorDigest& result = (*desk_.results)[piece.result];
+    result.h2 = hash_->h2();
+    result.h3 = hash_->h3();
+  }
+
+ private:
+  Desk desk_;
+  std::shared_ptr<ValueHash> hash_;
+};
+
+using Consumer = std::function<void(std::uint64_t offset, std::span<const std::byte> bytes)>;
+
+struct Reading {
+  const Source& source;
+  Extent range;
+  std::size_t chunk = chunk_bytes;
+  const Progress& progress;
+  const FilePass::Tell& tell;
+};
+
+std::optional<Problem> read_through(const Reading& reading, const Consumer& consume) {
+  std::vector<std::byte> buffer(std::min<std::uint64_t>(reading.chunk, reading.range.size()));
+  for (std::uint64_t at = reading.range.begin; at < reading.range.end;) {
+    if (reading.progress.stop()) {
+      return make_problem("interrupted", reading.source.name(), "interrupted");
+    }
+    const auto size = std::min<std::uint64_t>(buffer.size(), reading.range.end - at);
+    const auto bytes = std::span(buffer).first(static_cast<std::size_t>(size));
+    if (auto problem = reading.source.read_at(at, bytes)) return problem;
+    consume(at, bytes);
+    if (reading.tell) reading.tell(size);
+    at += size;
+  }
+  return std::nullopt;
+}
+
+// Pieces that share bytes with others are read again, each by itself.
+template <class Sink>
+std::optional<Problem> run_apart(const Source& source, const std::vector<Piece>& pieces,
+                                 const Desk& desk) {
+  for (const Piece& piece : pieces) {
+    const std::vector<Piece> one = {piece};
+    Walk<Sink> walk(one, Sink(desk));
+    if (piece.extent.size() == 0) {
+      walk.finish_empty();
+      continue;
+    }
+    const auto problem =
+        read_through({source, piece.extent, chunk_bytes, desk.options->progress, {}},
+                     [&](std::uint64_t offset, auto bytes) { walk.feed(offset, bytes); });
+    if (problem) return problem;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<Problem> FilePass::run(const Source& source, const ShardPlan& plan, FileDigest& file,
+                                     const Tell& tell) const {
+  const Desk desk = {.model = &model_, .options = &options_, .results = &results_};
+  Sha256 whole;
+  Walk<RawSink> raw(plan.raw, RawSink(desk));
+  Walk<ValueSink> values(plan.values, ValueSink(desk));
+  const bool in_two = split_ && options_.h0 && !plan.raw.empty();
+  const auto problem =
+      read_through({source,
+                    {.begin = 0, .end = source.size()},
+                    in_two ? split_chunk_bytes : chunk_bytes,
+                    options_.progress,
+                    tell},
+                   [&](std::uint64_t offset, std::span<const std::byte> bytes) {
+                     const auto side = [&](std::size_t index) -> std::optional<Problem> {
+                       if (index == 0 && options_.h0) whole.update(bytes);
+                       if (index == 1) {
+                         raw.feed(offset, bytes);
+                         values.feed(offset, bytes);
+                       }
+                       return std::nullopt;
+                     };
+                     // Neither side can fail; stopping is asked for between chunks.
+                     parallel_for(2, in_two ? 2 : 1, {}, side);
+                   });
+  if (problem) return problem;
+  if (auto changed = source.still_the_same()) return changed;
+  if (options_.h0) file.sha256 = to_hex(whole.finish());
+  if (auto apart = run_apart<RawSink>(source, plan.raw_apart, desk)) return apart;
+  return run_apart<ValueSink>(source, plan.values_apart, desk);
+}
+
+std::optional<Problem> FilePass::run_rows(const RowPart& part) const {
+  const CanonicalTensor& tensor = model_.canonical[part.canonical];
+  TensorDigest& result = results_[part.result];
+  const ElementType& type = *model_.tensors[tensor.tensor].entry.type;
+  ValueHash hash(type, result.shape, options_.h2, options_.h3);
+  auto problem =
+      stream_rows(model_, tensor, std::size_t{16} << 20U,
+                  [&](std::uint64_t, std::span<const float> values) -> std::optional<Problem> {
+                    if (options_.progress.stop())
+                      return make_problem("interrupted", {}, "interrupted");
+                    hash.feed_floats(values);
+                    return std::nullopt;
+                  });
+  if (problem) return problem;
+  hash.finish();
+  result.h2 = hash.h2();
+  result.h3 = hash.h3();
+  return std::nullopt;
+}
+
+}  // namespace pedigree
