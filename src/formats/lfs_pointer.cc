@@ -1,6 +1,7 @@
 // git-lfs pointers: text under 1024 bytes, "key value" lines, version first.
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include "base/digest.h"
 #include "formats/formats.h"
@@ -41,29 +42,29 @@ std::optional<std::string> object_id(std::string_view value) {
   return to_hex(*digest);
 }
 
+// Takes one of the two lines that matter into `into`; false when it stands
+// twice or cannot be read.
+template <class T>
+bool take(std::optional<T>& into, std::optional<T> value) {
+  if (into || !value) return false;
+  into = std::move(value);
+  return true;
+}
+
 }  // namespace
 
 std::optional<LfsPointer> read_lfs_pointer(std::string_view text) {
   if (text.size() >= size_limit) return std::nullopt;
   const auto first = next_line(text);
-  if (!first || first->key != "version" ||
-      std::ranges::find(versions, first->value) == std::ranges::end(versions)) {
-    return std::nullopt;
-  }
+  if (!first || first->key != "version") return std::nullopt;
+  if (std::ranges::find(versions, first->value) == std::ranges::end(versions)) return std::nullopt;
   std::optional<std::string> oid;
   std::optional<std::uint64_t> size;
   while (!text.empty()) {
     const auto line = next_line(text);
     if (!line) return std::nullopt;
-    if (line->key == "oid") {
-      if (oid) return std::nullopt;
-      oid = object_id(line->value);
-      if (!oid) return std::nullopt;
-    } else if (line->key == "size") {
-      if (size) return std::nullopt;
-      size = decimal(line->value);
-      if (!size) return std::nullopt;
-    }
+    if (line->key == "oid" && !take(oid, object_id(line->value))) return std::nullopt;
+    if (line->key == "size" && !take(size, decimal(line->value))) return std::nullopt;
   }
   if (!oid || !size) return std::nullopt;
   return LfsPointer{.oid = std::move(*oid), .size = *size};

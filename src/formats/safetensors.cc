@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <functional>
 #include <map>
-#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -121,7 +120,7 @@ void sort_by_offset(std::vector<TensorEntry>& tensors) {
   };
   if (std::ranges::is_sorted(tensors, {}, place)) return;
   std::vector<std::size_t> order(tensors.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
   std::ranges::sort(order, {}, [&](std::size_t i) { return std::pair(place(tensors[i]), i); });
   std::vector<TensorEntry> sorted;
   sorted.reserve(tensors.size());

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <numeric>
 #include <optional>
 #include <span>
 #include <utility>
@@ -28,7 +27,7 @@ template <class Named, class NameOf>
 void check_unique(const std::vector<Named>& named, const std::vector<std::uint64_t>& places,
                   std::string_view what, NameOf name_of) {
   std::vector<std::size_t> order(named.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
   std::ranges::sort(order, [&](std::size_t a, std::size_t b) {
     const auto& left = name_of(named[a]);
     const auto& right = name_of(named[b]);

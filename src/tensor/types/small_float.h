@@ -24,6 +24,10 @@ struct SmallFloat {
   int mantissa_bits = 0;
   int bias = 0;
   NotFinite not_finite = NotFinite::none;
+
+  constexpr unsigned bits() const {
+    return 1U + static_cast<unsigned>(exponent_bits) + static_cast<unsigned>(mantissa_bits);
+  }
 };
 
 constexpr double power_of_two(int exponent) {
@@ -68,8 +72,7 @@ constexpr double largest_of(const SmallFloat& form) {
 
 template <SmallFloat form>
 inline constexpr auto values_of = [] {
-  constexpr unsigned bits = static_cast<unsigned>(1 + form.exponent_bits + form.mantissa_bits);
-  std::array<float, std::size_t{1} << bits> values = {};
+  std::array<float, std::size_t{1} << form.bits()> values = {};
   for (unsigned code = 0; code < values.size(); ++code) values[code] = value_of(form, code);
   return values;
 }();
@@ -78,7 +81,7 @@ inline constexpr auto values_of = [] {
 // none needs more than two bytes.
 template <SmallFloat form>
 void decode_small(std::span<const std::byte> bytes, std::span<float> out) {
-  constexpr auto bits = static_cast<std::size_t>(1 + form.exponent_bits + form.mantissa_bits);
+  constexpr std::size_t bits = form.bits();
   constexpr const auto& values = values_of<form>;
   check(bytes.size() >= (out.size() * bits + 7) / 8, "too few bytes to decode");
   for (std::size_t i = 0; i < out.size(); ++i) {
@@ -94,7 +97,7 @@ void decode_small(std::span<const std::byte> bytes, std::span<float> out) {
 template <SmallFloat form>
 constexpr ElementType small_float_type(std::string_view id) {
   return {.id = id,
-          .bits = static_cast<unsigned>(1 + form.exponent_bits + form.mantissa_bits),
+          .bits = form.bits(),
           .kind = ElementType::Kind::floating,
           .decode = decode_small<form>,
           .precision = form.mantissa_bits + 1,
