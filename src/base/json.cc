@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -251,8 +252,8 @@ std::optional<Problem> read_json_events(std::string_view text, std::string_view 
   EventAdapter adapter(file, limits, count, sink);
   try {
     const bool done =
-        nlohmann::json::sax_parse(CountingIterator(text.data(), &count),
-                                  CountingIterator(text.data() + text.size(), &count), &adapter);
+        nlohmann::json::sax_parse(CountingIterator(std::to_address(text.begin()), &count),
+                                  CountingIterator(std::to_address(text.end()), &count), &adapter);
     if (!done && !adapter.problem) {
       adapter.problem =
           make_problem("json-malformed", std::string(file), "this is not JSON", count);
