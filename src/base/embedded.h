@@ -15,9 +15,7 @@ struct EmbeddedFile {
   const unsigned char* data;
   std::size_t size;
 
-  std::string_view text() const {
-    return {static_cast<const char*>(static_cast<const void*>(data)), size};
-  }
+  std::string_view text() const { return {reinterpret_cast<const char*>(data), size}; }
 };
 
 }  // namespace pedigree

@@ -44,14 +44,19 @@ bool is_divisible(std::uint64_t whole, std::uint64_t part) {
 }
 
 std::uint64_t layers_of(const std::vector<CanonicalTensor>& canonical) {
-  return canonical.empty() ? 0 : static_cast<std::uint64_t>(canonical.back().layer + 1);
+  return canonical.empty() || canonical.back().layer < 0
+             ? 0
+             : static_cast<std::uint64_t>(canonical.back().layer) + 1;
 }
 
 std::uint64_t experts_of(const std::vector<CanonicalTensor>& canonical, const RoleTable& roles) {
   if (roles.has("moe.router")) return roles.rows("moe.router");
-  int last = -1;
-  for (const CanonicalTensor& tensor : canonical) last = std::max(last, tensor.expert);
-  return static_cast<std::uint64_t>(last + 1);
+  std::uint64_t count = 0;
+  for (const CanonicalTensor& tensor : canonical) {
+    if (tensor.expert < 0) continue;
+    count = std::max(count, static_cast<std::uint64_t>(tensor.expert) + 1);
+  }
+  return count;
 }
 
 void fill_sizes(Architecture& architecture, const std::vector<CanonicalTensor>& canonical,

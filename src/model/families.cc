@@ -1,15 +1,13 @@
 #include "model/families.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <utility>
 
-#include "base/embedded.h"
 #include "base/json.h"
 
 namespace pedigree {
-
-std::span<const EmbeddedFile> embedded_model();
 
 namespace {
 

@@ -6,7 +6,6 @@
 // hold each to schemas/architecture-1.schema.json.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -14,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/embedded.h"
 #include "base/problem.h"
 
 namespace pedigree {
@@ -68,6 +68,9 @@ struct Family {
 
 // Strict: an unknown key, a missing one or one of the wrong kind is a problem.
 Result<Family> parse_family(std::string_view text, std::string_view file);
+
+// The files as embedded, defined by scripts/embed.cmake.
+std::span<const EmbeddedFile> embedded_model();
 
 // All embedded families, by id.
 std::span<const Family> families();

@@ -1,6 +1,8 @@
 #include "model/families_match.h"
 
 #include <algorithm>
+#include <functional>
+#include <limits>
 #include <set>
 #include <string_view>
 #include <tuple>
@@ -33,6 +35,7 @@ using PatternTable = std::unordered_map<std::string_view, const Pattern*>;
 
 std::vector<Pattern> patterns_of(const Family& family) {
   std::vector<Pattern> patterns;
+  patterns.reserve(family.tensors.size() + family.ignorable.size());
   for (const FamilyTensor& tensor : family.tensors) {
     patterns.push_back({.name = pattern_of(tensor.name), .tensor = &tensor});
   }
@@ -45,6 +48,7 @@ std::vector<Pattern> patterns_of(const Family& family) {
 struct NamedMatch {
   MatchedTensor matched;
   std::string wrapper;
+  std::size_t frequency = 0;  // of the wrapper
 };
 
 struct NameMatches {
@@ -77,16 +81,17 @@ NameMatches match_names(std::span<const CoreName> names, const PatternTable& tab
 // Of several tensors with one meaning (a model beside its averaged copy, say)
 // the one stays whose wrapper is the most frequent.
 std::vector<NamedMatch> without_doubles(std::vector<NamedMatch> matches) {
-  std::map<std::string, std::size_t> frequency;
+  std::map<std::string_view, std::size_t> frequency;
   for (const NamedMatch& match : matches) ++frequency[match.wrapper];
+  for (NamedMatch& match : matches) match.frequency = frequency[match.wrapper];
+  frequency.clear();  // its keys move with the matches
   const auto meaning = [](const NamedMatch& match) {
     return std::tuple(match.matched.layer, match.matched.as, match.matched.expert);
   };
-  const auto order = [&](const NamedMatch& match) {
-    return std::tuple(meaning(match), -static_cast<std::int64_t>(frequency[match.wrapper]),
-                      match.wrapper, match.matched.tensor);
-  };
-  std::ranges::sort(matches, {}, order);
+  std::ranges::sort(matches, std::ranges::less(), [&](const NamedMatch& match) {
+    return std::tuple(meaning(match), std::numeric_limits<std::size_t>::max() - match.frequency,
+                      std::string_view(match.wrapper), match.matched.tensor);
+  });
   const auto doubles = std::ranges::unique(matches, {}, meaning);
   matches.erase(doubles.begin(), doubles.end());
   return matches;

@@ -65,7 +65,7 @@ CoreName core_name(std::string_view name) {
     const bool wraps = (at_front && std::ranges::binary_search(front_wrappers, part)) ||
                        std::ranges::binary_search(inner_wrappers, part);
     if (wraps && !last) {
-      result.stripped.emplace_back(part);
+      result.stripped.append(part).push_back('.');
       continue;
     }
     at_front = false;
@@ -78,15 +78,16 @@ CoreName core_name(std::string_view name) {
 }
 
 std::string wrapper_of(const CoreName& stored, const CoreName& family_name) {
-  std::vector<std::string> rest = stored.stripped;
-  // From the back, because a family's own parts stand innermost.
-  for (auto own = family_name.stripped.rbegin(); own != family_name.stripped.rend(); ++own) {
-    const auto found = std::find(rest.rbegin(), rest.rend(), *own);
-    if (found != rest.rend()) rest.erase(std::next(found).base());
+  std::string rest = "." + stored.stripped;
+  for (std::string_view own = family_name.stripped; !own.empty();) {
+    // From the back, because a family's own parts stand innermost.
+    const std::size_t begin = own.find_last_of('.', own.size() - 2) + 1;
+    const std::string part = "." + std::string(own.substr(begin));
+    own = own.substr(0, begin);
+    const std::size_t at = rest.rfind(part);
+    if (at != std::string::npos) rest.erase(at + 1, part.size() - 1);
   }
-  std::string text;
-  for (const std::string& part : rest) text += part + ".";
-  return text;
+  return rest.substr(1);
 }
 
 }  // namespace pedigree

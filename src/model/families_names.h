@@ -8,9 +8,9 @@
 namespace pedigree {
 
 struct CoreName {
-  std::string core = {};                   // "layers.{}.mlp.up_proj.weight"
-  std::vector<int> numbers = {};           // what stood where {} stands
-  std::vector<std::string> stripped = {};  // "module", "model": in the order they stood
+  std::string core = {};          // "layers.{}.mlp.up_proj.weight"
+  std::vector<int> numbers = {};  // what stood where {} stands
+  std::string stripped = {};      // "module.model.": in the order the parts stood
 };
 
 // Parts that wrap a model (module., _orig_mod., base_model., model. …) are

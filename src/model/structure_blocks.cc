@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <map>
-#include <numeric>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -196,7 +195,7 @@ std::vector<Layout> block_layouts(std::span<const StoredTensor> stored) {
   std::vector<Layout> layouts;
   if (stored.size() > most_tensors) return layouts;
   Indices by_name(stored.size());
-  std::iota(by_name.begin(), by_name.end(), std::size_t{0});
+  std::ranges::generate(by_name, [i = std::size_t{0}]() mutable { return i++; });
   Indices by_place = by_name;
   std::ranges::sort(by_name, [&](std::size_t a, std::size_t b) {
     return natural_less(stored[a].entry.name, stored[b].entry.name);

@@ -101,7 +101,7 @@ std::vector<Wanted> wanted(std::span<const std::uint64_t> indices, std::uint64_t
 
 std::vector<std::uint64_t> counted(std::uint64_t first, std::uint64_t count) {
   std::vector<std::uint64_t> result(count);
-  std::iota(result.begin(), result.end(), first);
+  std::ranges::generate(result, [i = first]() mutable { return i++; });
   return result;
 }
 

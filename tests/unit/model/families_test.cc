@@ -10,14 +10,11 @@
 #include <valijson/schema_parser.hpp>
 #include <valijson/validator.hpp>
 
-#include "base/embedded.h"
 #include "base/files.h"
 #include "model/families_names.h"
 #include "tests/unit/model/architecture_models.h"
 
 namespace pedigree {
-
-std::span<const EmbeddedFile> embedded_model();
 
 namespace {
 
