@@ -22,8 +22,7 @@ namespace fs = std::filesystem;
 constexpr std::size_t max_files = 100'000;
 
 bool inside(const fs::path& path, const fs::path& root) {
-  const auto [end, unused] = std::mismatch(root.begin(), root.end(), path.begin(), path.end());
-  return end == root.end();
+  return std::ranges::mismatch(root, path).in1 == root.end();
 }
 
 bool is_skipped_folder(const std::string& name) {
