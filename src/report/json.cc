@@ -5,6 +5,7 @@
 #include "report/json_parts.h"
 #include "report/numbers.h"
 #include "report/reporters.h"
+#include "report/wording.h"
 
 namespace pedigree {
 
@@ -116,6 +117,7 @@ std::string json(const Report& report, const RenderOptions& options) {
   for (const Comparison& each : report.comparisons) {
     out["comparisons"].push_back(json_comparison(each));
   }
+  if (!report.comparisons.empty()) out["assumption"] = assumption();
   out["declared"] = OrderedJson::array();
   for (const Declared& each : report.declared) out["declared"].push_back(json_declared(each));
   out["findings"] = OrderedJson::array();

@@ -169,6 +169,9 @@ std::string markdown(const Report& report, const RenderOptions& options) {
     put_table(out, {"verdict", "parent", "where", "because"}, rows);
   }
   for (const Comparison& comparison : report.comparisons) put_comparison(out, comparison);
+  if (!report.comparisons.empty()) {
+    out += fmt::format("Assumption: {}\n\n{}\n\n", md(assumption()), md(legend()));
+  }
   if (report.subject && report.comparisons.empty() && report.command != "digest") {
     put_inventory(out, report);
   }

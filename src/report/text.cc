@@ -55,13 +55,6 @@ void put_evidence(TextPage& page, const Comparison& comparison) {
                     .note = each.because});
   }
   page.table(columns, rows);
-  page.blank();
-  page.paragraph(
-      "log10 p: how often two unrelated models come out at least this alike, as a power of ten. "
-      "null: equal bits = identity of content; exact = counted, no assumption beyond "
-      "exchangeable units; upper bound = at most this; large-sample = approximate, never "
-      "decides; assumed = context only.",
-      2, Style::faint);
 }
 
 // One character a layer, height by the layer's largest change; a dot where
@@ -135,6 +128,15 @@ void put_comparison(TextPage& page, const Comparison& comparison) {
   put_evidence(page, comparison);
   put_change(page, comparison);
   put_rows(page, comparison);
+}
+
+void put_reading(TextPage& page, const Report& report) {
+  if (std::ranges::all_of(report.comparisons, [](auto& each) { return each.evidence.empty(); })) {
+    return;
+  }
+  page.heading("How to read the evidence");
+  page.labelled("assumption", assumption(), label_width, Style::faint);
+  page.labelled("columns", legend(), label_width, Style::faint);
 }
 
 void put_declared(TextPage& page, const Report& report) {
@@ -294,6 +296,7 @@ std::string text(const Report& report, const RenderOptions& options) {
   put_written(page, report);
   put_declared(page, report);
   for (const Comparison& comparison : report.comparisons) put_comparison(page, comparison);
+  put_reading(page, report);
   if (report.subject && (report.comparisons.empty() || report.show_tensors || report.show_files) &&
       report.command != "digest") {
     put_inventory(page, report);

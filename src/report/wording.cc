@@ -348,6 +348,18 @@ std::string shape_text(const std::vector<std::uint64_t>& shape) {
   return shape.empty() ? "scalar" : fmt::format("{}", fmt::join(shape, " × "));
 }
 
+std::string assumption() {
+  return "At least one of the two models was initialised and trained in a way that does not depend "
+         "on the index of a unit; random initialisation with SGD, Adam or Lion is such a way.";
+}
+
+std::string legend() {
+  return "log10 p: how often unrelated models come out at least this alike, as a power of ten. "
+         "null: equal bits = identity of content; exact = counted, given the assumption; upper "
+         "bound = at most this; large-sample = approximate and never decides; assumed = context "
+         "only.";
+}
+
 std::vector<RoleSummary> change_by_role(const std::vector<RoleChange>& change) {
   std::map<std::string, RoleSummary> roles;
   for (const RoleChange& each : change) {

@@ -37,6 +37,10 @@ std::string place_in_words(const Problem& problem);               // "README.md,
 std::string claim_place(const Claim& claim);                      // "README.md:4"
 std::string shape_text(const std::vector<std::uint64_t>& shape);  // "64 × 96"
 
+// The one assumption behind every p, and what the columns mean.
+std::string assumption();
+std::string legend();
+
 // How much a role changed over the layers it stands in.
 struct RoleSummary {
   std::string role;

@@ -62,6 +62,40 @@ constexpr std::array words = {
     Word{"inconclusive", "relation", "",
          "What was read does not decide; the summary says what is missing.",
          "Give whole models instead of fingerprints, or the missing files."},
+    // Statistics, as in a report's evidence; docs/statistics.md has their definitions
+    Word{"equal-tensors/1", "statistic", "",
+         "How many informative tensors are equal bit for bit, or after the named transforms?", ""},
+    Word{"ffn-pairing/1", "statistic", "",
+         "How many sampled feed-forward neurons are most like the neuron of the same number, when "
+         "all are matched at once? Unrelated models expect one a layer.",
+         ""},
+    Word{"value-pairing/1", "statistic", "",
+         "The same for the value channels of each attention head.", ""},
+    Word{"hidden-pairing/1", "statistic", "",
+         "The same for the residual dimensions, which one permutation of the whole model could "
+         "re-deal.",
+         ""},
+    Word{"layer-map/1", "statistic", "",
+         "Which layer of one model is which layer of the other? Every possible map is paid for.",
+         ""},
+    Word{"neuron-order/1", "statistic", "",
+         "Do the neurons that have a clear partner stand in the partner's order, as they do after "
+         "pruning?",
+         ""},
+    Word{"response-pairing/1", "statistic", "",
+         "How many neurons answer common tokens like the neuron of the same number? Rotating the "
+         "residual stream does not change the answers.",
+         ""},
+    Word{"two-view/1", "statistic", "",
+         "How many neurons get the same partner by their gate answers and by their up answers? It "
+         "finds models whose neurons were re-dealt and whose residual stream was rotated.",
+         ""},
+    Word{"common-origin/1", "statistic", "",
+         "Do gains and strong directions agree as after descent, or only as after training twice "
+         "from the same initial weights?",
+         ""},
+    Word{"lattice-residual/1", "statistic", "",
+         "Are the dequantised values within half a quantiser step of the other model's?", ""},
     // Answers that are no relation
     Word{"derived", "answer", "",
          "yes: one was made from the other's trained weights, or both from a common trained "

@@ -4,8 +4,8 @@
 #include <nlohmann/json.hpp>
 
 #include "report/report.h"
+#include "tests/support/schema_check.h"
 #include "tests/unit/report/samples.h"
-#include "tests/unit/report/schema_check.h"
 
 using namespace pedigree;
 using namespace pedigree::test;

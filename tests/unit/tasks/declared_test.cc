@@ -1,0 +1,139 @@
+#include "tasks/declared.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+using namespace pedigree;
+
+namespace {
+
+ModelInfo model_with(std::vector<Claim> claims) {
+  ModelInfo info;
+  info.name = "child";
+  info.claims = std::move(claims);
+  return info;
+}
+
+Claim base_claim(std::string value) {
+  return {Claim::Kind::base_model, "base_model", std::move(value), "README.md", 4};
+}
+
+Comparison comparison_with(std::string base, std::string derived,
+                           std::string direction = "undetermined") {
+  Comparison comparison;
+  comparison.subject = "child";
+  comparison.base = std::move(base);
+  comparison.verdict.derived = std::move(derived);
+  comparison.verdict.direction = std::move(direction);
+  comparison.verdict.relation = comparison.verdict.derived == "yes"  ? "finetune"
+                                : comparison.verdict.derived == "no" ? "independent"
+                                                                     : "inconclusive";
+  return comparison;
+}
+
+std::vector<Declared> held(std::vector<Claim> claims, const std::vector<Comparison>& comparisons) {
+  std::vector<Candidate> candidates;
+  for (const Comparison& each : comparisons)
+    candidates.push_back({each.base, "models/" + each.base});
+  return hold_claims(model_with(std::move(claims)), candidates, comparisons);
+}
+
+std::string verdict_of(const Comparison& comparison) {
+  return held({base_claim("org/base")}, {comparison}).front().verdict;
+}
+
+bool has_rule(const std::vector<Finding>& findings, std::string_view rule, Severity level) {
+  return std::ranges::any_of(
+      findings, [&](const Finding& each) { return each.rule == rule && each.level == level; });
+}
+
+}  // namespace
+
+TEST_CASE("a declared parent is held against the verdict on it") {
+  CHECK(verdict_of(comparison_with("base", "yes")) == "confirmed");
+  CHECK(verdict_of(comparison_with("base", "yes", "base-is-parent")) == "confirmed");
+  CHECK(verdict_of(comparison_with("base", "yes", "subject-is-parent")) == "contradicted");
+  CHECK(verdict_of(comparison_with("base", "no")) == "contradicted");
+  CHECK(verdict_of(comparison_with("base", "inconclusive")) == "unverified");
+  CHECK(verdict_of(comparison_with("another", "no")) == "unverified");
+}
+
+TEST_CASE("a row says where the claim stands") {
+  const auto rows = held({base_claim("org/base")}, {});
+  REQUIRE(rows.size() == 1);
+  CHECK(rows[0].source == "README.md:4 base_model");
+  CHECK(rows[0].value == "org/base");
+  CHECK(rows[0].verdict == "unverified");
+}
+
+TEST_CASE("a parent that the weights show and no file names is undeclared") {
+  const auto rows = held({base_claim("org/base")},
+                         {comparison_with("base", "no"), comparison_with("other", "yes")});
+  REQUIRE(rows.size() == 2);
+  CHECK(rows[0].verdict == "contradicted");
+  CHECK(rows[1].verdict == "undeclared");
+  CHECK(rows[1].value == "other");
+  CHECK(held({}, {comparison_with("other", "yes", "subject-is-parent")}).empty());
+  CHECK(held({}, {comparison_with("other", "yes", "siblings")}).empty());
+  CHECK(held({}, {comparison_with("other", "inconclusive")}).empty());
+}
+
+TEST_CASE("an architecture claim never becomes a parent claim") {
+  const Claim type{Claim::Kind::architecture, "model_type", "llama", "config.json", 3};
+  const Claim name{Claim::Kind::architecture, "architectures[0]", "LlamaForCausalLM", "config.json",
+                   2};
+  CHECK(held({type, name}, {comparison_with("llama", "no")}).empty());
+}
+
+TEST_CASE("_name_or_path that names the model itself is no parent claim") {
+  const Claim own{Claim::Kind::base_model, "_name_or_path", "org/Child", "config.json", 2};
+  const Claim other{Claim::Kind::base_model, "_name_or_path", "org/base", "config.json", 2};
+  CHECK(held({own}, {}).empty());
+  CHECK(held({other}, {}).size() == 1);
+}
+
+TEST_CASE("names match by their last part and by organisation where both give one") {
+  CHECK(names_same_model("meta-llama/Llama-2-7b-hf", "llama-2-7b-hf"));
+  CHECK(names_same_model("meta-llama/Llama-2-7b-hf", "meta-llama/llama-2-7b-HF"));
+  CHECK_FALSE(names_same_model("meta-llama/Llama-2-7b-hf", "someone/llama-2-7b-hf"));
+  CHECK_FALSE(names_same_model("meta-llama/Llama-2-7b-hf", "Llama-2-13b-hf"));
+  CHECK(names_same_model("https://huggingface.co/meta-llama/Llama-2-7b-hf",
+                         "meta-llama/Llama-2-7b-hf"));
+  CHECK(names_same_model("org/name@main", "org/name"));
+  CHECK(names_same_model("./models/Base/", "base"));
+  CHECK(names_same_model("org/name", "/cache/models--org--name/snapshots/abc"));
+  CHECK_FALSE(names_same_model("", ""));
+  CHECK_FALSE(names_same_model("org/", "x"));
+}
+
+TEST_CASE("paths of somebody's machine are recognised") {
+  for (const char* path :
+       {"/data/base", "./base", "../base", "~/base", "C:\\base", "D:/base", "file:///x"}) {
+    CHECK_MESSAGE(is_local_path(path), path);
+  }
+  for (const char* name : {"org/base", "base", "", "a:"})
+    CHECK_FALSE_MESSAGE(is_local_path(name), name);
+}
+
+TEST_CASE("findings carry the catalogue's rules and levels") {
+  const ModelInfo model = model_with({base_claim("/data/base"), base_claim("child")});
+  const std::vector<Declared> declared = {{"a:1 k", "x", "contradicted", "b"},
+                                          {"a:2 k", "y", "unverified", "b"},
+                                          {"weights", "z", "undeclared", "b"}};
+  const auto findings =
+      findings_of(model, declared, {make_problem("index-missing-shard", "f", "m")});
+  CHECK(has_rule(findings, "lineage-declared-contradicted", Severity::error));
+  CHECK(has_rule(findings, "lineage-declared-unverified", Severity::warning));
+  CHECK(has_rule(findings, "lineage-undeclared-parent", Severity::warning));
+  CHECK(has_rule(findings, "lineage-local-path-parent", Severity::note));
+  CHECK(has_rule(findings, "lineage-self-parent", Severity::note));
+  CHECK(has_rule(findings, "index-missing-shard", Severity::error));
+}
+
+TEST_CASE("a parent beside a confirmed one is only a note: it may be an ancestor") {
+  const std::vector<Declared> declared = {{"a:1 k", "x", "confirmed", "b"},
+                                          {"weights", "z", "undeclared", "b"}};
+  CHECK(has_rule(findings_of(model_with({}), declared, {}), "lineage-undeclared-parent",
+                 Severity::note));
+}
