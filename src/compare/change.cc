@@ -78,6 +78,7 @@ void add_token_rows(std::vector<Change>& all, const Side& subject, const Side& b
 
 void add_gains(std::vector<Change>& all, const Gains* a, const Gains* b) {
   if (a == nullptr || b == nullptr || a->values.size() != b->values.size()) return;
+  if (a->channels != b->channels) return;
   Change change{.role = a->role, .subject_layer = a->layer, .base_layer = b->layer};
   change.is_vector = true;
   change.subject = Matrix(1, a->values.size());

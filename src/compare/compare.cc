@@ -12,6 +12,7 @@
 #include "compare/power.h"
 #include "compare/search.h"
 #include "compare/summary.h"
+#include "compare/tensor_rows.h"
 
 namespace pedigree {
 namespace {
@@ -311,6 +312,14 @@ class Comparer {
     const LayerMap map =
         result_.layer_map.empty() ? identity_map(subject_.sketch, base_.sketch) : result_.layer_map;
     verdict.coverage = coverage_of(subject_.sketch, base_.sketch, map);
+    if (options_.details) {
+      auto rows = tensor_rows(subject_, base_, map, result_.change, options_);
+      if (rows) {
+        result_.rows = std::move(*rows);
+      } else {
+        result_.problems.push_back(std::move(rows.error()));
+      }
+    }
     verdict.summary = summary_of(result_, equal_on_sample_only_, why_not_);
   }
 

@@ -47,19 +47,19 @@ std::string_view outcome_name(Evidence::Outcome outcome);
 std::string_view null_name(Evidence::Null null);
 
 struct RoleChange {
-  std::string role;
+  std::string role = {};
   int layer = -1;             // of the subject
   double relative_delta = 0;  // ‖child − parent‖ / ‖parent‖ on what was compared
   bool exact = false;         // equal bit for bit (after the named transforms)
 };
 
-struct TensorRow {   // --details
-  std::string name;  // of the subject's tensor
-  std::string role;
+struct TensorRow {        // --details
+  std::string name = {};  // of the subject's tensor
+  std::string role = {};
   int layer = -1;
-  std::string base_name;  // matched tensor of the base, "" when none
-  std::string state;      // "equal", "equal-after-cast", "changed", "unmatched", "uninformative"
-  std::optional<double> relative_delta;
+  std::string base_name = {};  // matched tensor of the base, "" when none
+  std::string state = {};  // "equal", "equal-after-cast", "changed", "unmatched", "uninformative"
+  std::optional<double> relative_delta = {};
 };
 
 struct Lora {

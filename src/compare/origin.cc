@@ -60,7 +60,8 @@ std::optional<double> gains_correlation(const Side& subject, const Side& base,
     for (const char* role : {"attn.norm", "ffn.norm"}) {
       const Gains* mine = subject.sketch.gain(role, a);
       const Gains* theirs = base.sketch.gain(role, b);
-      if (mine == nullptr || theirs == nullptr || mine->values.size() != theirs->values.size()) {
+      if (mine == nullptr || theirs == nullptr || mine->channels != theirs->channels ||
+          mine->values.size() != theirs->values.size()) {
         continue;
       }
       const auto constant = [](const Gains* gains) {
