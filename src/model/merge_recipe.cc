@@ -93,7 +93,7 @@ RecipeReading read_recipe_blocks(std::string_view card, std::string_view file) {
   unsigned number = 0;
   std::optional<std::pair<std::size_t, unsigned>> open;  // where the block's text begins
   bool other_block = false;
-  std::size_t recipes = 0;
+  std::size_t left = std::size_t{1} << 20U;  // bytes of recipes read in all
   while (const auto line = next_line(card, at)) {
     ++number;
     const std::string_view fence = fence_of(line->text);
@@ -111,7 +111,15 @@ RecipeReading read_recipe_blocks(std::string_view card, std::string_view file) {
     const auto [begin, first_line] = *std::exchange(open, std::nullopt);
     const std::string_view block =
         begin < line->begin ? card.substr(begin, line->begin - begin) : std::string_view{};
-    if (!looks_like_a_recipe(block) || ++recipes > 64) continue;
+    if (!looks_like_a_recipe(block)) continue;
+    if (block.size() > left) {
+      Problem problem = make_problem("merge-recipe-unparsed", std::string(file),
+                                     "the card's recipes are too long to be read");
+      problem.line = first_line;
+      all.problems.push_back(std::move(problem));
+      break;
+    }
+    left -= block.size();
     RecipeReading one = read_merge_recipe(block, file, first_line);
     std::ranges::move(one.claims, std::back_inserter(all.claims));
     std::ranges::move(one.problems, std::back_inserter(all.problems));

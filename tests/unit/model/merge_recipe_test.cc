@@ -67,4 +67,17 @@ TEST_CASE("a recipe with an alias is refused as a whole") {
   CHECK(reading.claims.empty());
 }
 
+TEST_CASE("a card's recipes are read up to a megabyte in all") {
+  std::string card;
+  for (int block = 0; block < 5; ++block) {
+    card += "```yaml\nmerge_method: linear\nbase_model: org/" + std::to_string(block) + "\n#" +
+            std::string(300'000, 'x') + "\n```\n";
+  }
+  const RecipeReading reading = read_recipe_blocks(card, "README.md");
+  CHECK(parents(reading).size() == 3);
+  REQUIRE(reading.problems.size() == 1);
+  CHECK(reading.problems[0].code == "merge-recipe-unparsed");
+  CHECK(reading.problems[0].line == 17);
+}
+
 }  // namespace pedigree
