@@ -4,10 +4,11 @@
 # run time. Other rooms may include NAME/NAME.h, what that includes of its own
 # room, and the headers after DOORS; scripts/check_layers.py reads these lines.
 
-# Compiling the same bytes again is free where ccache is there.
+# Compiling the same bytes again is free where ccache is there, in every clone.
 find_program(PEDIGREE_CCACHE ccache)
 if(PEDIGREE_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${PEDIGREE_CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR}
+                                  CCACHE_NOHASHDIR=1 ${PEDIGREE_CCACHE})
 endif()
 
 add_library(pedigree_options INTERFACE)
@@ -52,6 +53,10 @@ function(pedigree_room name)
   add_library(${name} STATIC ${sources})
   set_target_properties(${name} PROPERTIES OUTPUT_NAME pedigree_${name})
   target_link_libraries(${name} PUBLIC pedigree_options ${room_SEES} ${room_USES})
+  if(name MATCHES "^(tensor|fingerprint|compare)$")
+    # The numeric rooms: unoptimised they would spend most of the tests' time.
+    target_compile_options(${name} PRIVATE $<$<CONFIG:Debug>:-O1>)
+  endif()
 endfunction()
 
 function(pedigree_program name)
