@@ -3,7 +3,6 @@
 #include <doctest/doctest.h>
 
 #include <bit>
-#include <charconv>
 #include <cmath>
 #include <limits>
 #include <set>
@@ -34,9 +33,8 @@ const JsonValue& vectors() {
 std::vector<std::uint32_t> words(std::string_view hex) {
   std::vector<std::uint32_t> found;
   for (; hex.size() >= 8; hex.remove_prefix(8)) {
-    std::uint32_t word = 0;
-    std::from_chars(hex.data(), hex.data() + 8, word, 16);
-    found.push_back(word);
+    const std::string word(hex.substr(0, 8));
+    found.push_back(static_cast<std::uint32_t>(std::stoul(word, nullptr, 16)));
   }
   return found;
 }
@@ -71,6 +69,7 @@ std::vector<std::uint32_t> decoded_codes(const ElementType& type) {
   std::vector<float> values(std::size_t{1} << type.bits);
   type.decode(bytes, values);
   std::vector<std::uint32_t> bits;
+  bits.reserve(values.size());
   for (const float value : values) bits.push_back(bits_of(value));
   return bits;
 }
@@ -189,6 +188,7 @@ TEST_CASE("rounding into small types agrees with ml_dtypes, subnormals and ties 
   for (const auto& [name, unused] : vectors().find("rounding")->members) {
     const auto from = words_of("rounding", name, "from");
     std::vector<std::uint32_t> rounded;
+    rounded.reserve(from.size());
     for (const std::uint32_t bits : from) {
       rounded.push_back(bits_of(rounded_to(*find_element_type(name), std::bit_cast<float>(bits))));
     }
@@ -200,6 +200,7 @@ TEST_CASE("rounding into small types agrees with ml_dtypes, subnormals and ties 
 TEST_CASE("rounding 65536 floats spread over all bit patterns into F16 and BF16 is exact") {
   for (const auto& [name, digest] : vectors().find("rounding_digests")->members) {
     std::vector<std::uint32_t> rounded;
+    rounded.reserve(65536);
     for (std::uint32_t i = 0; i < 65536; ++i) {
       rounded.push_back(
           bits_of(rounded_to(*find_element_type(name), std::bit_cast<float>(i * 65537U))));
