@@ -92,7 +92,8 @@ std::size_t display_width(std::string_view text) {
 
 std::string_view nearest_word(std::string_view word, std::span<const std::string_view> known) {
   std::string_view best;
-  std::size_t best_distance = std::max<std::size_t>(1, word.size() / 3) + 1;
+  // Two of five letters may differ: a swapped pair counts as two.
+  std::size_t best_distance = std::max<std::size_t>(1, word.size() * 2 / 5) + 1;
   for (const std::string_view candidate : known) {
     std::vector<std::size_t> row(candidate.size() + 1);
     for (std::size_t j = 0; j < row.size(); ++j) row[j] = j;
