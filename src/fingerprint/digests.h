@@ -51,7 +51,7 @@ struct DigestOptions {
   bool h2 = false;
   bool h3 = false;
   unsigned threads = 0;
-  Progress progress;
+  Progress progress = {};
 };
 
 // Files are those of the model's directory; weights are read through the sources

@@ -110,7 +110,7 @@ struct FingerprintOptions {
   std::string salt = {};       // secret bytes that re-draw the sample; "" for the public one
   bool tokens_by_row = false;  // sample rows by number although a tokenizer is there
   std::vector<SampledToken> tokens = {};  // when not empty: use exactly these rows
-  Progress progress;
+  Progress progress = {};
 };
 
 Result<Fingerprint> make_fingerprint(const Model& model, const FingerprintOptions& options = {});

@@ -53,7 +53,10 @@ int scale_exponent(std::span<const float> values) {
   float largest = 0;
   for (const float value : values) largest = std::max(largest, std::fabs(value));
   check(std::isfinite(largest), "scaling a value that is not finite");
-  return largest == 0 ? 0 : 14 - std::ilogb(largest);
+  if (largest == 0) return 0;
+  const int exponent = 14 - std::ilogb(largest);
+  const bool rounds_up = half_value(half_bits(scaled(largest, exponent))) >= 0x1p15F;
+  return rounds_up ? exponent - 1 : exponent;
 }
 
 HalfPair to_halves(std::span<const float> values, bool keep_low) {

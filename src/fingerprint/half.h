@@ -15,8 +15,8 @@ float half_value(std::uint16_t bits);
 // value × 2^exponent, rounded once to nearest even where it is not exact.
 float scaled(float value, int exponent);
 
-// The exponent k for which the largest magnitude × 2^k lies in [2^14, 2^15);
-// 0 when all values are zero. Values must be finite.
+// The exponent k for which the largest magnitude × 2^k, rounded to f16, lies in
+// [2^14, 2^15); 0 when all values are zero. Values must be finite.
 int scale_exponent(std::span<const float> values);
 
 // Values as f16 after × 2^exponent. `low` holds what the first half lost, × 2^11,

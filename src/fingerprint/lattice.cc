@@ -20,6 +20,7 @@ constexpr int largest_multiple = 128;         // 8-bit symmetric
 constexpr int largest_offset_multiple = 255;  // 8-bit with offset
 constexpr int needed_bits = 27;               // 19 beyond the 7 or 8 that trying n costs
 constexpr int most_bits = 20;                 // from one value
+constexpr double arithmetic_slack = 0x1p-22;  // of the reach: quantisers compute in F32
 constexpr std::size_t probes = 24;
 constexpr std::size_t examined_blocks = 1024;
 
@@ -94,7 +95,8 @@ bool Block::fits(int n) const {
     if (point.away == 0) continue;
     const double multiple = point.away / step;
     const double nearest = std::nearbyint(multiple);
-    const double slack = (point.slack + nearest / n * reach_slack_) / step * 1.01;
+    const double moved = point.slack + nearest / n * reach_slack_ + arithmetic_slack * reach_;
+    const double slack = moved / step * 1.01;
     if (std::fabs(multiple - nearest) > slack) return false;
     const bool defines = !met_largest && point.away == reach_;
     met_largest = met_largest || defines;
