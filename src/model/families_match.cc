@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <functional>
 #include <limits>
+#include <map>
+#include <ranges>
 #include <set>
 #include <string_view>
 #include <tuple>
@@ -13,9 +15,23 @@
 namespace pedigree {
 namespace {
 
-using Votes = std::map<std::uint64_t, std::size_t>;  // value -> tensors that show it
-
 int scope_of(Symbol symbol, int layer) { return varies_by_layer(symbol) ? layer : -1; }
+
+// The value that stands most often in sorted `values`; absent when two do.
+template <std::ranges::forward_range Values>
+std::optional<std::uint64_t> majority(const Values& values) {
+  std::optional<std::uint64_t> winner;
+  std::ptrdiff_t most = 0;
+  for (auto begin = values.begin(); begin != values.end();) {
+    const auto end = std::ranges::upper_bound(begin, values.end(), *begin);
+    const std::ptrdiff_t count = std::ranges::distance(begin, end);
+    if (count == most) winner.reset();
+    if (count > most) winner = *begin;
+    most = std::max(most, count);
+    begin = end;
+  }
+  return winner;
+}
 
 // A family's name in the form stored names are looked up by.
 CoreName pattern_of(std::string name) {
@@ -177,7 +193,7 @@ void add_parts(std::vector<CanonicalTensor>& result, const CanonicalTensor& whol
 }  // namespace
 
 Sizes::Sizes(std::span<const StoredTensor> stored, std::span<const MatchedTensor> matched) {
-  std::map<std::pair<int, Symbol>, Votes> votes;
+  std::vector<Known> votes;
   for (const MatchedTensor& one : matched) {
     const std::vector<std::uint64_t>& shape = stored[one.tensor].entry.shape;
     if (shape.size() != one.as->shape.size()) continue;
@@ -186,20 +202,33 @@ Sizes::Sizes(std::span<const StoredTensor> stored, std::span<const MatchedTensor
       if (formula.size() != 1) continue;
       const auto [coefficient, symbol] = formula.front();
       if (shape[axis] == 0 || shape[axis] % coefficient != 0) continue;
-      ++votes[{scope_of(symbol, one.layer), symbol}][shape[axis] / coefficient];
+      votes.push_back({.scope = scope_of(symbol, one.layer),
+                       .symbol = symbol,
+                       .size = shape[axis] / coefficient});
     }
   }
-  for (const auto& [key, values] : votes) {
-    const auto best = std::ranges::max_element(values, {}, &Votes::value_type::second);
-    const auto as_many = std::ranges::count(values, best->second, &Votes::value_type::second);
-    if (as_many == 1) known_[key] = best->first;
+  const auto question = [](const Known& vote) { return std::pair(vote.scope, vote.symbol); };
+  std::ranges::sort(votes, {},
+                    [&](const Known& vote) { return std::pair(question(vote), vote.size); });
+  for (auto begin = votes.begin(); begin != votes.end();) {
+    const auto end = std::find_if(
+        begin, votes.end(), [&](const Known& vote) { return question(vote) != question(*begin); });
+    if (const auto size =
+            majority(std::ranges::subrange(begin, end) | std::views::transform(&Known::size))) {
+      known_.push_back({.scope = begin->scope, .symbol = begin->symbol, .size = *size});
+    }
+    begin = end;
   }
 }
 
 std::optional<std::uint64_t> Sizes::find(Symbol symbol, int layer) const {
-  const auto found = known_.find({scope_of(symbol, layer), symbol});
-  if (found == known_.end()) return std::nullopt;
-  return found->second;
+  const std::pair asked(scope_of(symbol, layer), symbol);
+  const auto found = std::ranges::lower_bound(
+      known_, asked, {}, [](const Known& known) { return std::pair(known.scope, known.symbol); });
+  if (found == known_.end() || std::pair(found->scope, found->symbol) != asked) {
+    return std::nullopt;
+  }
+  return found->size;
 }
 
 std::optional<std::uint64_t> Sizes::evaluate(const SizeFormula& formula, int layer) const {

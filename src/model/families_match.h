@@ -3,11 +3,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "model/config_facts.h"
@@ -35,7 +33,12 @@ class Sizes {
   bool confirms(const MatchedTensor& matched, const StoredTensor& stored) const;
 
  private:
-  std::map<std::pair<int, Symbol>, std::uint64_t> known_;
+  struct Known {
+    int scope = -1;  // layer, or -1 for the whole model
+    Symbol symbol = Symbol::hidden;
+    std::uint64_t size = 0;
+  };
+  std::vector<Known> known_;  // sorted by scope and symbol
 };
 
 struct FamilyMatch {

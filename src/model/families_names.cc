@@ -78,11 +78,13 @@ CoreName core_name(std::string_view name) {
 }
 
 std::string wrapper_of(const CoreName& stored, const CoreName& family_name) {
-  std::string rest = "." + stored.stripped;
+  std::string rest = ".";
+  rest += stored.stripped;
   for (std::string_view own = family_name.stripped; !own.empty();) {
     // From the back, because a family's own parts stand innermost.
     const std::size_t begin = own.find_last_of('.', own.size() - 2) + 1;
-    const std::string part = "." + std::string(own.substr(begin));
+    std::string part = ".";
+    part += own.substr(begin);
     own = own.substr(0, begin);
     const std::size_t at = rest.rfind(part);
     if (at != std::string::npos) rest.erase(at + 1, part.size() - 1);
