@@ -30,4 +30,7 @@ double rank_correlation(std::span<const double> a, std::span<const double> b);
 
 double median(std::vector<double> values);  // of an even number the upper one; 0 when empty
 
+// At most `count` of 0 … size-1, evenly spread, both ends among them.
+std::vector<std::size_t> spread_places(std::size_t size, std::size_t count);
+
 }  // namespace pedigree

@@ -13,7 +13,8 @@ namespace {
 
 constexpr std::uint64_t relabelling_seed = 0x70656469677265ULL;  // part of the scheme "…-pairing/1"
 
-Cell cell_of(const Witness& witness) {
+Cell cell_of(const Witness& witness, bool screened = false) {
+  if (screened && plainly_unpaired(witness)) return {.units = witness.units, .witnesses = 1};
   const Matrix cosines = similarity(witness);
   return {
       .matched = matched_count(cosines, relabelling_seed), .units = witness.units, .witnesses = 1};
@@ -27,20 +28,22 @@ void Cell::add(const Cell& other) {
   witnesses += other.witnesses;
 }
 
-Cell neuron_cell(const Fingerprint& subject, int a, const Fingerprint& base, int b) {
+Cell neuron_cell(const Fingerprint& subject, int a, const Fingerprint& base, int b, bool screened) {
   const auto witness = neuron_witness(subject, a, base, b);
-  return witness ? cell_of(*witness) : Cell{};
+  return witness ? cell_of(*witness, screened) : Cell{};
 }
 
-Cell value_cell(const Fingerprint& subject, int a, const Fingerprint& base, int b) {
+Cell value_cell(const Fingerprint& subject, int a, const Fingerprint& base, int b, bool screened) {
   Cell cell;
-  for (const Witness& witness : value_witnesses(subject, a, base, b)) cell.add(cell_of(witness));
+  for (const Witness& witness : value_witnesses(subject, a, base, b))
+    cell.add(cell_of(witness, screened));
   return cell;
 }
 
-Cell response_cell(const Fingerprint& subject, int a, const Fingerprint& base, int b) {
+Cell response_cell(const Fingerprint& subject, int a, const Fingerprint& base, int b,
+                   bool screened) {
   const auto witness = response_witness(subject, a, base, b);
-  return witness ? cell_of(*witness) : Cell{};
+  return witness ? cell_of(*witness, screened) : Cell{};
 }
 
 Cell hidden_cell(const Fingerprint& subject, const Fingerprint& base, const LayerMap& layers) {

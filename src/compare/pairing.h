@@ -22,9 +22,14 @@ struct Cell {
   void add(const Cell& other);
 };
 
-Cell neuron_cell(const Fingerprint& subject, int a, const Fingerprint& base, int b);
-Cell value_cell(const Fingerprint& subject, int a, const Fingerprint& base, int b);
-Cell response_cell(const Fingerprint& subject, int a, const Fingerprint& base, int b);
+// `screened`: for one cell among a table, where plainly_unpaired() may rule it out
+// unsolved; it then counts as without a match, which can only lose evidence.
+Cell neuron_cell(const Fingerprint& subject, int a, const Fingerprint& base, int b,
+                 bool screened = false);
+Cell value_cell(const Fingerprint& subject, int a, const Fingerprint& base, int b,
+                bool screened = false);
+Cell response_cell(const Fingerprint& subject, int a, const Fingerprint& base, int b,
+                   bool screened = false);
 Cell hidden_cell(const Fingerprint& subject, const Fingerprint& base, const LayerMap& layers);
 
 // log10 of the probability that unrelated models score `cell` or more, when

@@ -109,15 +109,6 @@ LayerParts sketched_parts(const Side& subject, const Side& base, const Alignment
 
 }  // namespace
 
-std::vector<std::size_t> spread_places(std::size_t size, std::size_t count) {
-  std::vector<std::size_t> places;
-  const std::size_t wanted = std::min(size, count);
-  for (std::size_t i = 0; i < wanted; ++i) {
-    places.push_back(wanted == 1 ? 0 : i * (size - 1) / (wanted - 1));
-  }
-  return places;
-}
-
 Result<LayerParts> layer_parts(const Side& subject, const Side& base, const Alignment& alignment,
                                std::size_t place) {
   if (subject.weights == nullptr || base.weights == nullptr) {

@@ -27,7 +27,4 @@ struct LayerParts {
 Result<LayerParts> layer_parts(const Side& subject, const Side& base, const Alignment& alignment,
                                std::size_t place);
 
-// At most `count` of 0 … size-1, evenly spread, both ends among them.
-std::vector<std::size_t> spread_places(std::size_t size, std::size_t count);
-
 }  // namespace pedigree

@@ -54,9 +54,15 @@ class Searcher {
  private:
   int depth(const Side& side) const { return static_cast<int>(side.sketch.architecture.layers); }
 
-  Cell neurons(int a, int b) const { return neuron_cell(subject_.sketch, a, base_.sketch, b); }
-  Cell values(int a, int b) const { return value_cell(subject_.sketch, a, base_.sketch, b); }
-  Cell responses(int a, int b) const { return response_cell(subject_.sketch, a, base_.sketch, b); }
+  Cell neurons(int a, int b, bool screened = false) const {
+    return neuron_cell(subject_.sketch, a, base_.sketch, b, screened);
+  }
+  Cell values(int a, int b, bool screened = false) const {
+    return value_cell(subject_.sketch, a, base_.sketch, b, screened);
+  }
+  Cell responses(int a, int b, bool screened) const {
+    return response_cell(subject_.sketch, a, base_.sketch, b, screened);
+  }
 
   void note(Evidence evidence) { search_.evidence.push_back(std::move(evidence)); }
 
@@ -109,19 +115,21 @@ class Searcher {
   }
 
   void find_layer_map() {
-    const auto both = [this](int a, int b) {
-      Cell cell = neurons(a, b);
-      cell.add(values(a, b));
-      return cell;
+    const auto both = [this](bool screened) {
+      return [this, screened](int a, int b) {
+        Cell cell = neurons(a, b, screened);
+        cell.add(values(a, b, screened));
+        return cell;
+      };
     };
-    const CellTable table = cell_table(depth(subject_), depth(base_), both, options_.threads);
+    const CellTable table = cell_table(depth(subject_), depth(base_), both(true), options_.threads);
     const LayerMap map = best_layer_map(table);
     // The map was chosen from the data: every subject layer had all base layers,
     // and none, to choose from.
     const double tries = alternatives_ + static_cast<double>(depth(subject_)) *
                                              std::log10(static_cast<double>(depth(base_)) + 1);
-    Evidence evidence = pairing_evidence("layer-map/1", "layer-map", pooled(map, both), tries,
-                                         "neurons and value channels in mapped layers");
+    Evidence evidence = pairing_evidence("layer-map/1", "layer-map", pooled(map, both(false)),
+                                         tries, "neurons and value channels in mapped layers");
     if (map.empty()) {
       evidence.outcome = table.cells.empty() ? Outcome::not_applicable : Outcome::measured;
       evidence.log10_p = 0;
@@ -170,13 +178,15 @@ class Searcher {
                                    tokens.subject_rows.size())});
       return false;
     }
-    const auto cell = [this](int a, int b) { return responses(a, b); };
+    const auto cell = [this](int a, int b) { return responses(a, b, false); };
+    const auto screened_cell = [this](int a, int b) { return responses(a, b, true); };
     const bool equal_depth = depth(subject_) == depth(base_);
     LayerMap map = identity_map(subject_.sketch, base_.sketch);
     double tries = alternatives_;
     Cell total = pooled(map, cell);
     if (!equal_depth || log10_p(total, tries) > certain) {
-      const CellTable table = cell_table(depth(subject_), depth(base_), cell, options_.threads);
+      const CellTable table =
+          cell_table(depth(subject_), depth(base_), screened_cell, options_.threads);
       const LayerMap found = best_layer_map(table);
       if (!found.empty()) {
         map = found;

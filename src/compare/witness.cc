@@ -40,6 +40,31 @@ Matrix prepared(const Matrix& raw) {
   return matrix;
 }
 
+struct PreparedView {
+  Matrix subject;
+  Matrix base;
+  bool is_unsigned = false;
+};
+
+std::vector<PreparedView> prepared_views(const Witness& witness) {
+  std::vector<PreparedView> views;
+  for (const View& view : witness.views) {
+    views.push_back({.subject = prepared(view.subject),
+                     .base = prepared(view.base),
+                     .is_unsigned = view.unsigned_group >= 0});
+  }
+  return views;
+}
+
+double paired_similarity(const std::vector<PreparedView>& views, std::size_t i, std::size_t j) {
+  double with_sign = 0;
+  double without = 0;
+  for (const PreparedView& view : views) {
+    (view.is_unsigned ? without : with_sign) += product(view.subject.row(i), view.base.row(j));
+  }
+  return with_sign + std::abs(without);
+}
+
 void add_cosines(const View& view, Matrix& into) {
   const Matrix subject = prepared(view.subject);
   const Matrix base = prepared(view.base);
@@ -217,7 +242,9 @@ std::optional<Witness> hidden_witness(const Fingerprint& subject, const Fingerpr
   const CommonTokens tokens = common_tokens(subject, base);
   add_view(views, token_view(subject, base, "embed.tokens", tokens));
   add_view(views, token_view(subject, base, "head.out", tokens));
-  for (const auto& [a, b] : layers) {
+  // Sixteen layers say as much about one permutation as eighty.
+  for (const std::size_t place : spread_places(layers.size(), 16)) {
+    const auto& [a, b] = layers[place];
     for (const std::string_view role : {"attn.q", "attn.k", "attn.v"}) {
       add_view(views, block_view(subject.block(role, a), base.block(role, b), true, -1));
     }
@@ -251,6 +278,27 @@ std::optional<Witness> response_witness(const Fingerprint& subject, int subject_
     add_view(views, std::move(view));
   }
   return finished(std::move(views));
+}
+
+bool plainly_unpaired(const Witness& witness) {
+  constexpr std::size_t neighbours = 4;
+  const auto views = prepared_views(witness);
+  const std::size_t units = views.front().subject.rows;
+  double own = 0;
+  double others = 0;
+  double squares = 0;
+  for (std::size_t i = 0; i < units; ++i) {
+    own += paired_similarity(views, i, i);
+    for (std::size_t step = 1; step <= neighbours; ++step) {
+      const double value = paired_similarity(views, i, (i + step) % units);
+      others += value;
+      squares += value * value;
+    }
+  }
+  const double count = static_cast<double>(units);
+  const double mean = others / (neighbours * count);
+  const double variance = std::max(0.0, squares / (neighbours * count) - mean * mean);
+  return own / count - mean < 2.5 * std::sqrt(variance / count);
 }
 
 Matrix similarity(const Witness& witness) {
