@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
+#include <iterator>
+#include <set>
 #include <system_error>
 #include <utility>
 
@@ -19,10 +22,36 @@ Problem incomplete(std::string file) {
   return make_problem("incomplete-download", std::move(file), "this download never finished");
 }
 
+// Folders that are models themselves, when the folder above them is none: it has
+// neither weights nor a config or pipeline index of its own.
+std::vector<std::string> models_below(const std::vector<ListedFile>& files) {
+  std::set<std::string, std::less<>> with_config;
+  std::set<std::string, std::less<>> with_weights;
+  for (const ListedFile& file : files) {
+    const std::string folder(folder_of(file.path));
+    const std::string_view leaf = leaf_of(file.path);
+    const bool config = leaf == "config.json" || leaf == "model_index.json";
+    const bool weights = has_weight_name(file.path);
+    if (folder.empty() && (config || weights)) return {};
+    if (config) with_config.insert(folder);
+    if (weights) with_weights.insert(folder);
+  }
+  std::vector<std::string> models;
+  std::ranges::set_intersection(with_config, with_weights, std::back_inserter(models));
+  return models;
+}
+
 Result<ModelLayout> layout_of_directory(const fs::path& folder, const fs::path& confinement,
                                         std::string name) {
   auto listing = list_directory(folder, confinement);
   if (!listing) return std::unexpected(std::move(listing.error()));
+  const auto models = models_below(listing->files);
+  if (models.size() > 1) {
+    return std::unexpected(
+        make_problem("not-a-model", std::move(name),
+                     fmt::format("this folder holds {} models, {} among them; name one of them",
+                                 models.size(), models.front())));
+  }
   ModelLayout layout;
   layout.name = std::move(name);
   layout.files = std::move(listing->files);

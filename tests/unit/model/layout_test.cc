@@ -87,6 +87,19 @@ TEST_CASE("a repository without refs is its only snapshot") {
   CHECK(refusal(directory.path()) == "not-a-model");
 }
 
+TEST_CASE("a folder of several models is a question, a model with parts is not") {
+  ModelDirectory shelf;
+  shelf.weights("a/model.safetensors", {"x"}).write("a/config.json", "{}");
+  CHECK(open_model(shelf.path()).has_value());
+  shelf.weights("b/model.safetensors", {"x"}).write("b/config.json", "{}");
+  const auto several = open_model(shelf.path());
+  REQUIRE_FALSE(several.has_value());
+  CHECK(several.error().code == "not-a-model");
+  CHECK(several.error().message.find("2 models") != std::string::npos);
+  shelf.write("model_index.json", "{}");  // a pipeline of components
+  CHECK(open_model(shelf.path()).has_value());
+}
+
 TEST_CASE("a cache of one repository is that one, of several a question") {
   ModelDirectory cache("hub");
   cache.weights("models--org--a/snapshots/" + std::string(commit) + "/model.safetensors", {"a"});
