@@ -260,6 +260,20 @@ Rescaling take_out_rescaling(std::vector<Change>& all) {
   return rescaling;
 }
 
+bool equal_bit_for_bit(const std::vector<Change>& all) {
+  std::set<int> layers;
+  bool everywhere = true;
+  bool informative = false;
+  for (const Change& change : all) {
+    const bool same = change.subject_is_rounded || change.base_is_rounded;
+    everywhere = everywhere && same;
+    if (!change.informative || change.is_vector) continue;
+    informative = true;
+    if (same && change.subject_layer >= 0) layers.insert(change.subject_layer);
+  }
+  return informative && (everywhere || layers.size() >= 3);
+}
+
 double median_relative_delta(const std::vector<Change>& all) {
   std::vector<double> deltas;
   for (const Change& change : all) {

@@ -43,6 +43,10 @@ struct Rescaling {
 };
 Rescaling take_out_rescaling(std::vector<Change>& all);
 
+// Are whole informative matrices equal to the last bit (or rounded one way) in three
+// layers, or everywhere? Then no statistic is needed to exclude chance or a seed.
+bool equal_bit_for_bit(const std::vector<Change>& all);
+
 // Median of relative_delta over matrices inside layers.
 double median_relative_delta(const std::vector<Change>& all);
 

@@ -137,7 +137,7 @@ class Comparer {
     Descent& descent = found_.descent;
     result_.layer_map = descent.alignment.layers;
     if (auto problem = find_moved_neurons(descent)) return give_up(*problem);
-    if (!tell_origin(descent)) return;
+    if (!is_equal_anyway(descent) && !tell_origin(descent)) return;
     result_.verdict.derived = "yes";
     descent.only_a_part = is_only_a_part(descent);
     auto kind = kind_of(subject_, base_, descent, options_);
@@ -146,6 +146,27 @@ class Comparer {
       return give_up(kind.error());
     }
     take(std::move(*kind));
+  }
+
+  // Equal tensors settle descent without a statistic on gains.
+  bool is_equal_anyway(const Descent& descent) {
+    const auto all = changes(subject_, base_, descent.alignment);
+    if (!all || !equal_bit_for_bit(*all)) return false;
+    std::uint64_t values = 0;
+    for (const Change& change : *all) {
+      if (change.subject_is_rounded || change.base_is_rounded) values += change.base.values.size();
+    }
+    result_.evidence.push_back(
+        {.statistic = "equal-sample/1",
+         .outcome = Outcome::measured,
+         .value = static_cast<double>(values),
+         .null = Evidence::Null::digest,
+         .samples = values,
+         .stage = *found_.stage,
+         .because = fmt::format("{} sampled values of informative matrices are equal to the last "
+                                "bit, or the other side's rounded into the stored type.",
+                                values)});
+    return true;
   }
 
   bool is_only_a_part(const Descent& descent) const {

@@ -94,7 +94,9 @@ class Searcher {
     const double tries = alternatives_ + std::log10(group_count);
     const double best = std::min(
         {log10_p(by_neurons, tries), log10_p(by_values, tries), log10_p(by_hidden, tries)});
-    search_.descent.alignment.hidden_by_index = stands_out(by_hidden, 1);
+    // Neurons and values are paired on residual coordinates: they speak for those too.
+    search_.descent.alignment.hidden_by_index =
+        stands_out(by_hidden, 1) || stands_out(by_neurons, 1) || stands_out(by_values, 1);
     if (best > certain) return false;
     search_.supporting = support_of(map, by_hidden, 1);
     decide("aligned", best, map);
@@ -146,7 +148,7 @@ class Searcher {
     if (p > certain && !search_.stage) return;
     if (p <= certain && !search_.stage) decide("layer-map", p, map);
     search_.descent.alignment.layers = map;
-    search_.descent.alignment.hidden_by_index = stands_out(by_hidden, 1);
+    search_.descent.alignment.hidden_by_index = true;
     search_.supporting =
         std::max(search_.supporting, support_of(map, by_hidden, table.cells.size()));
     note_repeats(table);

@@ -65,6 +65,10 @@ constexpr std::array words = {
     // Statistics, as in a report's evidence; docs/statistics.md has their definitions
     Word{"equal-tensors/1", "statistic", "",
          "How many informative tensors are equal bit for bit, or after the named transforms?", ""},
+    Word{"equal-sample/1", "statistic", "",
+         "How many sampled values of informative matrices are equal bit for bit? Three layers of "
+         "them exclude chance and a shared seed alike.",
+         ""},
     Word{"ffn-pairing/1", "statistic", "",
          "How many sampled feed-forward neurons are most like the neuron of the same number, when "
          "all are matched at once? Unrelated models expect one a layer.",
