@@ -32,11 +32,11 @@ std::optional<FrontMatter> front_matter(std::string_view card) {
   while (at < card.size()) {
     end = std::min(card.find('\n', at), card.size());
     if (trimmed_line(card, at, end) == "---") {
-      return FrontMatter{card.substr(begin, at - begin), true};
+      return FrontMatter{.text = card.substr(begin, at - begin), .closed = true};
     }
     at = end + 1;
   }
-  return FrontMatter{card.substr(begin), false};
+  return FrontMatter{.text = card.substr(begin), .closed = false};
 }
 
 std::optional<Claim::Kind> kind_of(const YamlScalar& scalar) {

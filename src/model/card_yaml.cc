@@ -72,7 +72,7 @@ class Flattener final : public YAML::EventHandler {
   void OnMapEnd() override { close(); }
 
   [[noreturn]] void refuse(const YAML::Mark& mark, std::string message) const {
-    throw Refusal{line(mark), std::move(message)};
+    throw Refusal{.line = line(mark), .message = std::move(message)};
   }
   unsigned line(const YAML::Mark& mark) const {
     return place_.first_line + static_cast<unsigned>(std::max(mark.line, 0));
@@ -161,8 +161,9 @@ class Flattener final : public YAML::EventHandler {
 std::optional<Refusal> refused_on_sight(std::string_view text, const YamlPlace& place,
                                         const YamlLimits& limits) {
   if (text.size() > limits.bytes) {
-    return Refusal{place.first_line, fmt::format("{} are more than the {} that are read",
-                                                 byte_size(text.size()), byte_size(limits.bytes))};
+    return Refusal{.line = place.first_line,
+                   .message = fmt::format("{} are more than the {} that are read",
+                                          byte_size(text.size()), byte_size(limits.bytes))};
   }
   unsigned line = place.first_line;
   std::size_t brackets = 0;
@@ -170,11 +171,13 @@ std::optional<Refusal> refused_on_sight(std::string_view text, const YamlPlace& 
     const auto byte = static_cast<unsigned char>(letter);
     if (letter == '\n') ++line;
     if ((byte < 0x20 && letter != '\n' && letter != '\r' && letter != '\t') || byte == 0x7F) {
-      return Refusal{line, fmt::format("byte 0x{:02x} is not allowed in YAML", byte)};
+      return Refusal{.line = line,
+                     .message = fmt::format("byte 0x{:02x} is not allowed in YAML", byte)};
     }
     if (letter == '[' || letter == '{') ++brackets;
     if ((letter == ']' || letter == '}') && brackets > 0) --brackets;
-    if (brackets > 8 * limits.depth) return Refusal{line, "brackets are nested too deep"};
+    if (brackets > 8 * limits.depth)
+      return Refusal{.line = line, .message = "brackets are nested too deep"};
   }
   return std::nullopt;
 }
@@ -188,7 +191,7 @@ std::optional<Refusal> refused_as_bytes(std::string_view text, const YamlPlace& 
     text.remove_prefix(std::min(end + 1, text.size()));
     ++line;
   }
-  return Refusal{line, "the text is not valid UTF-8"};
+  return Refusal{.line = line, .message = "the text is not valid UTF-8"};
 }
 
 Problem problem_of(const Refusal& refusal, const YamlPlace& place) {
@@ -219,8 +222,8 @@ Result<YamlDocument> flatten_yaml(std::string_view text, const YamlPlace& place,
     // An unclosed bracket is only noticed behind the last line.
     const std::string_view body = text.substr(0, text.find_last_not_of('\n') + 1);
     const unsigned last = place.first_line + static_cast<unsigned>(std::ranges::count(body, '\n'));
-    return std::unexpected(
-        problem_of({std::min(flattener.line(error.mark), last), error.msg}, place));
+    return std::unexpected(problem_of(
+        {.line = std::min(flattener.line(error.mark), last), .message = error.msg}, place));
   }
   return std::move(flattener.document);
 }

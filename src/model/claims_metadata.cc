@@ -6,10 +6,7 @@
 namespace pedigree {
 namespace {
 
-struct KnownKey {
-  std::string_view key = {};
-  Claim::Kind kind = Claim::Kind::other;
-};
+using KnownKey = std::pair<std::string_view, Claim::Kind>;
 
 // ss_base_model_version names an architecture and not a parent, whatever its
 // name suggests; ss_sd_model_name is the parent.
@@ -43,8 +40,8 @@ void add_metadata_claims(std::span<const std::pair<std::string, std::string>> me
     });
     if (repeated) continue;
     if (++added > max_claims) return;
-    const auto* known = std::ranges::find(known_keys, key, &KnownKey::key);
-    claims.push_back({.kind = known == known_keys.end() ? Claim::Kind::other : known->kind,
+    const auto* known = std::ranges::find(known_keys, key, &KnownKey::first);
+    claims.push_back({.kind = known == known_keys.end() ? Claim::Kind::other : known->second,
                       .key = key,
                       .value = value,
                       .file = std::string(file)});

@@ -50,7 +50,7 @@ const JsonValue* find_hidden(const Places& places) {
 }
 
 const JsonValue* find_nested(const JsonValue& root, std::string& name) {
-  if (find_hidden({nullptr, root}) != nullptr) return nullptr;
+  if (find_hidden({.nested = nullptr, .root = root}) != nullptr) return nullptr;
   for (const std::string_view path : {"text_config", "llm_config", "language_config",
                                       "thinker_config.text_config", "decoder", "encoder"}) {
     const JsonValue* value = json_at(root, path);
@@ -141,9 +141,10 @@ ConfigFacts config_facts(const JsonValue& config, std::string_view file) {
   facts.present = true;
   facts.file = std::string(file);
   const Places places{find_nested(config, facts.nested), config};
-  facts.model_type = Places{nullptr, config}.text({"model_type"});
+  facts.model_type = Places{.nested = nullptr, .root = config}.text({"model_type"});
   if (places.nested != nullptr) {
-    facts.nested_model_type = Places{nullptr, *places.nested}.text({"model_type"});
+    facts.nested_model_type =
+        Places{.nested = nullptr, .root = *places.nested}.text({"model_type"});
   }
   if (const JsonValue* classes = config.find("architectures")) {
     for (const JsonValue& item : classes->items) {

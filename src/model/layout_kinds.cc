@@ -3,16 +3,14 @@
 #include <array>
 #include <cctype>
 #include <string>
+#include <utility>
 
 #include "model/layout.h"
 
 namespace pedigree {
 namespace {
 
-struct NamedKind {
-  std::string_view name = {};
-  std::string_view kind = {};
-};
+using NamedKind = std::pair<std::string_view, std::string_view>;  // name, kind
 
 constexpr std::array<NamedKind, 36> whole_names = {{
     {"config.json", "config"},
@@ -114,15 +112,15 @@ std::string_view side_file_kind(std::string_view path) {
   const std::string leaf = lowered(leaf_of(path));
   if (path.starts_with(".cache/huggingface/") && leaf.ends_with(".metadata")) return "hub-metadata";
   if (is_index_name(leaf)) return "index";
-  const auto* whole = std::ranges::find(whole_names, std::string_view(leaf), &NamedKind::name);
-  if (whole != whole_names.end()) return whole->kind;
-  for (const NamedKind& row : endings) {
-    if (leaf.ends_with(row.name)) return row.kind;
+  const auto* whole = std::ranges::find(whole_names, std::string_view(leaf), &NamedKind::first);
+  if (whole != whole_names.end()) return whole->second;
+  for (const auto& [ending, kind] : endings) {
+    if (leaf.ends_with(ending)) return kind;
   }
-  for (const NamedKind& row : beginnings) {
+  for (const auto& [beginning, kind] : beginnings) {
     // "license.safetensors" is a weight file whatever its name begins with.
-    const bool weights = row.kind == "license" && ends_as_weights(leaf);
-    if (leaf.starts_with(row.name) && !weights) return row.kind;
+    const bool weights = kind == "license" && ends_as_weights(leaf);
+    if (leaf.starts_with(beginning) && !weights) return kind;
   }
   return "other";
 }

@@ -54,7 +54,7 @@ class ManifestReader {
     if (!side) return std::nullopt;
     auto root = parse_side_json(side->text, side->file, manifest_.problems);
     if (!root) return std::nullopt;
-    return Document{std::move(*root), std::move(side->file)};
+    return Document{.root = std::move(*root), .file = std::move(side->file)};
   }
 
   void config() {
@@ -122,7 +122,8 @@ class ManifestReader {
       const auto side = read_side_file(layout_, {}, file.path, max_side_bytes, manifest_.problems);
       if (!side) return;
       CardReading reading = read_card(side->text, side->file);
-      take(RecipeReading{std::move(reading.claims), std::move(reading.problems)});
+      take(RecipeReading{.claims = std::move(reading.claims),
+                         .problems = std::move(reading.problems)});
       return;
     }
     manifest_.problems.push_back(
@@ -179,7 +180,7 @@ std::optional<SideText> read_side_file(const ModelLayout& layout, std::string_vi
                                     "a git-lfs pointer stands in its place"));
     return std::nullopt;
   }
-  return SideText{std::move(*text), file->path};
+  return SideText{.text = std::move(*text), .file = file->path};
 }
 
 }  // namespace pedigree

@@ -28,9 +28,9 @@ void add_claim(const JsonValue& value, std::string key, Claim::Kind kind, std::s
 
 void add_json_claims(const JsonValue& document, std::span<const ClaimedKey> keys,
                      std::string_view file, std::vector<Claim>& claims) {
-  for (const ClaimedKey& known : keys) {
-    if (const JsonValue* value = json_at(document, known.path)) {
-      add_claim(*value, std::string(known.path), known.kind, file, claims);
+  for (const auto& [path, kind] : keys) {
+    if (const JsonValue* value = json_at(document, path)) {
+      add_claim(*value, std::string(path), kind, file, claims);
     }
   }
 }

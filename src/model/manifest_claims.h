@@ -3,6 +3,7 @@
 
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/json.h"
@@ -10,10 +11,8 @@
 
 namespace pedigree {
 
-struct ClaimedKey {
-  std::string_view path = {};  // dots step into objects
-  Claim::Kind kind = Claim::Kind::other;
-};
+// A key's path, where dots step into objects, and what it claims.
+using ClaimedKey = std::pair<std::string_view, Claim::Kind>;
 
 // A claim for each key that holds a scalar other than null and "".
 void add_json_claims(const JsonValue& document, std::span<const ClaimedKey> keys,

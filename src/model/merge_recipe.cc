@@ -38,7 +38,7 @@ struct Line {
 std::optional<Line> next_line(std::string_view text, std::size_t& at) {
   if (at >= text.size()) return std::nullopt;
   const std::size_t end = std::min(text.find('\n', at), text.size());
-  Line line{text.substr(at, end - at), at};
+  Line line{.text = text.substr(at, end - at), .begin = at};
   if (line.text.ends_with('\r')) line.text.remove_suffix(1);
   at = end + 1;
   return line;

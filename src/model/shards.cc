@@ -144,9 +144,9 @@ class ShardReader {
     std::vector<HeldShard> held;
     for (const std::string& shard : index.shards) {
       const auto found = by_path.find(folder + shard);
-      held.push_back(found == by_path.end()
-                         ? HeldShard{}
-                         : HeldShard{found->second->state, &found->second->tensors});
+      held.push_back(found == by_path.end() ? HeldShard{}
+                                            : HeldShard{.state = found->second->state,
+                                                        .tensors = &found->second->tensors});
     }
     add_problems(check_shard_index(index, held));
     for (const auto& [name, shard] : index.tensors) {

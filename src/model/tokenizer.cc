@@ -40,7 +40,7 @@ class TokenizerOpener {
 
   bool from_json() {
     const auto json = text("tokenizer.json");
-    return json && take(read_tokenizer_json({json->text, json->file}));
+    return json && take(read_tokenizer_json({.text = json->text, .file = json->file}));
   }
 
   bool from_vocab_json() {
@@ -50,9 +50,10 @@ class TokenizerOpener {
     const auto added = text("added_tokens.json");
     std::optional<NamedText> merges_text;
     std::optional<NamedText> added_text;
-    if (merges) merges_text = NamedText{merges->text, merges->file};
-    if (added) added_text = NamedText{added->text, added->file};
-    return take(read_vocab_json({vocab->text, vocab->file}, merges_text, added_text));
+    if (merges) merges_text = NamedText{.text = merges->text, .file = merges->file};
+    if (added) added_text = NamedText{.text = added->text, .file = added->file};
+    return take(
+        read_vocab_json({.text = vocab->text, .file = vocab->file}, merges_text, added_text));
   }
 
   // SentencePiece's protobuf begins with a piece; Llama 3 keeps tiktoken's text
@@ -61,7 +62,7 @@ class TokenizerOpener {
     const auto model = text("tokenizer.model");
     if (!model) return false;
     if (!model->text.starts_with('\n')) {
-      return take(read_tiktoken({model->text, model->file}));
+      return take(read_tiktoken({.text = model->text, .file = model->file}));
     }
     auto reading = read_sentencepiece(std::as_bytes(std::span(model->text)), model->file);
     if (!reading) {
@@ -77,14 +78,14 @@ class TokenizerOpener {
     for (const ListedFile& file : layout_.files) {
       if (!file.path.ends_with(".tiktoken")) continue;
       const auto ranks = text(file.path);
-      return ranks && take(read_tiktoken({ranks->text, ranks->file}));
+      return ranks && take(read_tiktoken({.text = ranks->text, .file = ranks->file}));
     }
     return false;
   }
 
   bool from_vocab_txt() {
     const auto vocab = text("vocab.txt");
-    return vocab && take(read_vocab_txt({vocab->text, vocab->file}));
+    return vocab && take(read_vocab_txt({.text = vocab->text, .file = vocab->file}));
   }
 
   const ModelLayout& layout_;

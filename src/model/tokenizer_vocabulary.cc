@@ -50,18 +50,18 @@ std::string StringListDigest::finish() {
 void Vocabulary::add(std::string token, std::uint64_t id, std::uint64_t offset) {
   if (id >= max_id) malformed(code, fmt::format("the token id {} is beyond 2^24", id), offset);
   from_map_ = true;
-  tokens_.push_back({std::move(token), id, offset});
+  tokens_.push_back({.token = std::move(token), .id = id, .offset = offset});
 }
 
 void Vocabulary::append(std::string token) {
   if (tokens_.size() >= max_id) malformed(code, "the vocabulary has over 2^24 tokens");
   const std::uint64_t id = tokens_.size();
-  tokens_.push_back({std::move(token), id, 0});
+  tokens_.push_back({.token = std::move(token), .id = id});
 }
 
 void Vocabulary::add_added(std::string token, std::uint64_t id, std::uint64_t offset) {
   if (id >= max_id) malformed(code, fmt::format("the token id {} is beyond 2^24", id), offset);
-  added_.push_back({std::move(token), id, offset});
+  added_.push_back({.token = std::move(token), .id = id, .offset = offset});
 }
 
 void Vocabulary::add_merge(std::string_view left, std::string_view right) {
