@@ -102,7 +102,8 @@ std::string declared_quantization(const Places& places) {
   if (declared == nullptr || declared->kind != JsonValue::Kind::object) return {};
   for (const std::string_view key : {"quant_method", "quant_algo", "format"}) {
     const JsonValue* value = declared->find(key);
-    if (value != nullptr && value->as_string()) return std::string(*value->as_string());
+    const auto named = value == nullptr ? std::nullopt : value->as_string();
+    if (named) return std::string(*named);
   }
   // Early bitsandbytes configs name no method.
   for (const std::string_view key : {"load_in_8bit", "load_in_4bit"}) {
@@ -148,7 +149,7 @@ ConfigFacts config_facts(const JsonValue& config, std::string_view file) {
   }
   if (const JsonValue* classes = config.find("architectures")) {
     for (const JsonValue& item : classes->items) {
-      if (item.as_string()) facts.architectures.emplace_back(*item.as_string());
+      if (const auto named = item.as_string()) facts.architectures.emplace_back(*named);
     }
   }
   read_sizes(places, facts);

@@ -108,7 +108,8 @@ RecipeReading read_recipe_blocks(std::string_view card, std::string_view file) {
     }
     other_block = false;
     if (!open) continue;
-    const auto [begin, first_line] = *std::exchange(open, std::nullopt);
+    const auto [begin, first_line] = *open;
+    open.reset();
     const std::string_view block =
         begin < line->begin ? card.substr(begin, line->begin - begin) : std::string_view{};
     if (!looks_like_a_recipe(block)) continue;

@@ -160,7 +160,7 @@ class ShardReader {
     const WeightName& name = candidates_[set.files.front()].name;
     if (!name.number || name.count == 0 || set.files.size() >= name.count) return;
     std::set<std::uint32_t> present;
-    for (const std::size_t at : set.files) present.insert(*candidates_[at].name.number);
+    for (const std::size_t at : set.files) present.insert(candidates_[at].name.number.value_or(0));
     std::uint32_t missing = 1;
     while (present.contains(missing)) ++missing;
     model_.problems.push_back(

@@ -103,7 +103,8 @@ class Teller {
       }
     }
     const WeightSet& chosen = choice_.chosen.front();
-    if (set.files.empty()) {
+    if (set.index && set.files.empty()) {
+      if (is_for_another_format(indexes_[*set.index], chosen)) return;
       add("index-missing-shard", set.title,
           fmt::format("none of its {} shards is there; {} was read",
                       indexes_[*set.index].shards.size(), chosen.title));
@@ -116,6 +117,13 @@ class Teller {
     add("index-stale-family", candidates_[set.files.front()].file.path,
         fmt::format("two sets of weights lie here: {} was read, {} was not", shown(chosen.title),
                     shown(set.title)));
+  }
+
+  // Downloaders that leave out *.bin fetch pytorch_model.bin.index.json all the same.
+  bool is_for_another_format(const ShardIndex& index, const WeightSet& chosen) const {
+    if (index.shards.empty() || chosen.files.empty()) return false;
+    return parse_weight_name(index.shards.front()).extension !=
+           candidates_[chosen.files.front()].name.extension;
   }
 
   // A pipeline keeps one model per subfolder; one of them was read.

@@ -103,7 +103,9 @@ class TokenizerJson {
       id_ = event.unsigned_integer;
     } else if (event.depth == 2 && event.kind == Kind::end_object) {
       if (!content_ || !id_) malformed(code, "an added token lacks id or content", event.offset);
-      vocabulary.add_added(*std::exchange(content_, {}), *std::exchange(id_, {}), event.offset);
+      vocabulary.add_added(std::move(*content_), *id_, event.offset);
+      content_.reset();
+      id_.reset();
     }
   }
 

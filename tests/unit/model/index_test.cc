@@ -230,6 +230,15 @@ TEST_CASE("an index without any of its shards does not hide the weights that are
   CHECK(tensor_names(model) == Strings{"a"});
 }
 
+TEST_CASE("the index of a format that was not downloaded is no problem") {
+  ModelDirectory model;
+  model.weights("model.safetensors", {"a"})
+      .write("pytorch_model.bin.index.json",
+             index_json({{"a", "pytorch_model-00001-of-00001.bin"}}, "8"));
+  CHECK(index_codes(model).empty());
+  CHECK(tensor_names(model) == Strings{"a"});
+}
+
 TEST_CASE("loose files of other names are parts of one model until a name repeats") {
   ModelDirectory parts;
   parts.weights("part1.safetensors", {"a"}).weights("part2.safetensors", {"b"});

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/files.h"
 #include "model/model.h"
 #include "tests/support/model_directory.h"
 #include "tests/support/safetensors_builder.h"
@@ -323,6 +324,22 @@ TEST_CASE("a sparse file of seventy gigabytes costs no more than its header") {
   CHECK(model->parameters == elements);
   CHECK(model->weight_bytes == 2 * elements);
   CHECK(model->bytes_read() < 10'000);
+}
+
+TEST_CASE("more tokens than embedding rows are told, fewer are not") {
+  const std::filesystem::path fixture = std::filesystem::path(PEDIGREE_FIXTURES) / "models/A";
+  const auto weights = read_small_file((fixture / "model.safetensors").string(), "model");
+  REQUIRE(weights.has_value());
+  ModelDirectory directory;
+  directory.write("model.safetensors", *weights).write("vocab.txt", "a\nb\n");
+  const auto few = opened(directory);
+  CHECK(few->architecture.vocab > 2);
+  CHECK(find(*few, "tokenizer-vocab-mismatch") == nullptr);
+  std::string tokens;
+  for (std::uint64_t id = 0; id <= few->architecture.vocab; ++id)
+    tokens += std::to_string(id) + "\n";
+  directory.write("vocab.txt", tokens);
+  CHECK(find(*opened(directory), "tokenizer-vocab-mismatch") != nullptr);
 }
 
 TEST_CASE("a canonical tensor is found by role, layer and expert") {
