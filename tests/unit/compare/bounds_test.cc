@@ -12,7 +12,7 @@ namespace {
 
 std::size_t fixed_points(const std::vector<int>& order) {
   std::size_t count = 0;
-  for (std::size_t i = 0; i < order.size(); ++i) count += order[i] == static_cast<int>(i) ? 1 : 0;
+  for (std::size_t i = 0; i < order.size(); ++i) count += order[i] == static_cast<int>(i) ? 1U : 0U;
   return count;
 }
 

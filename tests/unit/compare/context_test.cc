@@ -19,14 +19,16 @@ Fingerprint with_tokens(std::uint64_t first, std::uint64_t count, std::uint64_t 
 }
 
 Architecture decoder(std::uint64_t kv_heads, double theta) {
-  return {.family = "llama",
-          .structure = "decoder/rmsnorm-pre/rope/gated-silu",
-          .layers = 32,
-          .hidden = 4096,
-          .heads = 32,
-          .kv_heads = kv_heads,
-          .ffn = 11008,
-          .rope_theta = theta};
+  Architecture architecture;
+  architecture.family = "llama";
+  architecture.structure = "decoder/rmsnorm-pre/rope/gated-silu";
+  architecture.layers = 32;
+  architecture.hidden = 4096;
+  architecture.heads = 32;
+  architecture.kv_heads = kv_heads;
+  architecture.ffn = 11008;
+  architecture.rope_theta = theta;
+  return architecture;
 }
 
 }  // namespace
