@@ -108,7 +108,7 @@ std::int64_t read_exponent(const Fields& fields, std::string_view key) {
 }
 
 Block Reader::read_block(const Fields& fields) const {
-  Block block = {.role = fields.text("role"),
+  Block block = {.role = fields.role(),
                  .layer = fields.layer("layer"),
                  .expert = fields.layer("expert"),
                  .full_rows = fields.number("full_rows"),
@@ -127,7 +127,7 @@ Block Reader::read_block(const Fields& fields) const {
 }
 
 Responses Reader::read_responses(const Fields& fields, std::size_t tokens) const {
-  Responses item = {.role = fields.text("role"), .layer = fields.layer("layer")};
+  Responses item = {.role = fields.role(), .layer = fields.layer("layer")};
   item.units = sample(fields, "units", UINT64_MAX);
   const std::string name =
       container::response_name(container::subject_name(item.role, item.layer, -1));
@@ -148,7 +148,7 @@ Responses Reader::read_responses(const Fields& fields, std::size_t tokens) const
 }
 
 Gains Reader::read_gains(const Fields& fields) const {
-  Gains item = {.role = fields.text("role"),
+  Gains item = {.role = fields.role(),
                 .layer = fields.layer("layer"),
                 .full_size = fields.number("size", container::most_bytes),
                 .element_type = fields.text("element_type")};
@@ -168,7 +168,7 @@ std::vector<Moments> Reader::read_moments(const std::vector<JsonValue>& items) c
   std::vector<Moments> moments;
   for (std::size_t i = 0; i < items.size(); ++i) {
     const Fields fields(items[i]);
-    moments.push_back({.role = fields.text("role"),
+    moments.push_back({.role = fields.role(),
                        .layer = fields.layer("layer"),
                        .expert = fields.layer("expert"),
                        .samples = fields.number("samples"),

@@ -37,6 +37,7 @@ class Fields {
   std::uint64_t number(std::string_view key, std::uint64_t most = UINT64_MAX) const;
   std::int64_t signed_number(std::string_view key, std::int64_t least, std::int64_t most) const;
   int layer(std::string_view key) const;  // -1 or an index
+  std::string role() const;               // "ffn.gate": no role can imitate another array's name
   double real(std::string_view key) const;
   bool truth(std::string_view key) const;
 

@@ -123,6 +123,18 @@ int Fields::layer(std::string_view key) const {
   return static_cast<int>(signed_number(key, -1, most_layers));
 }
 
+std::string Fields::role() const {
+  constexpr std::string_view allowed = "abcdefghijklmnopqrstuvwxyz_.";
+  std::string role = text("role");
+  const std::string_view last = std::string_view(role).substr(role.rfind('.') + 1);
+  if (role.empty() || role.size() > container::longest_text || last.empty() ||
+      role.find_first_not_of(allowed) != std::string::npos || last == "low" || last == "steps" ||
+      last == "exponents") {
+    malformed_fingerprint("a role is not a word");
+  }
+  return role;
+}
+
 double Fields::real(std::string_view key) const {
   const auto number = at(key).as_number();
   if (!number || !std::isfinite(*number)) {

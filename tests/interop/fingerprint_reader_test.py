@@ -181,7 +181,9 @@ class Weights:
     def name(self, role, layer):
         if layer < 0:
             return self.OUTER[role] + ".weight"
-        return "model.layers.%d.%s.weight" % (layer, self.PARTS[role])
+        name = "model.layers.%d.%s.weight" % (layer, self.PARTS[role])
+        yi = name.replace("input_layernorm", "ln1").replace("post_attention_layernorm", "ln2")
+        return name if name in self.file.entries else yi
 
     def rows(self, role, layer):
         name = self.name(role, layer)

@@ -1,0 +1,49 @@
+// The reader's laws over any bytes: nothing escapes read_fingerprint but a
+// value, a problem has our code and the file's name, and what was read can be
+// written and read once more with the same bytes from then on.
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "base/problem.h"
+#include "base/text.h"
+#include "fingerprint/fingerprint.h"
+
+namespace {
+
+using namespace pedigree;
+
+void hold_problem(const Problem& problem) {
+  check(problem.code == "fingerprint-malformed", "another code");
+  check(problem.file == "fuzzed", "file");
+  check(!problem.message.empty() && is_valid_utf8(problem.message), "message");
+}
+
+void hold_sizes(const Fingerprint& fingerprint) {
+  for (const Block& block : fingerprint.blocks) {
+    check(block.values.size() == block.rows.size() * block.cols.size(), "values of a block");
+    check(block.steps.empty() || block.steps.size() == block.values.size(), "steps of a block");
+    check(block.rows.empty() || block.rows.back() < block.full_rows, "row beyond the axis");
+  }
+  for (const Responses& item : fingerprint.responses) {
+    check(item.values.size() == item.units.size() * fingerprint.tokens.size(), "responses");
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const auto bytes = std::as_bytes(std::span(data, size));
+  const MemorySource source("fuzzed", std::vector<std::byte>(bytes.begin(), bytes.end()));
+  looks_like_fingerprint(source);
+  const auto first = read_fingerprint(source);
+  if (!first) {
+    hold_problem(first.error());
+    return 0;
+  }
+  hold_sizes(*first);
+  const auto second = read_fingerprint(MemorySource("again", to_bytes(*first)));
+  check(second.has_value(), "what was written cannot be read");
+  check(second->blocks.size() == first->blocks.size(), "blocks were lost");
+  return 0;
+}
