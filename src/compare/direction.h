@@ -18,7 +18,8 @@ struct DirectionSign {
 
 // The sides' numbers of vocabulary rows differ: do the rows that only the larger
 // one has look untrained (all alike, or noise about the mean without structure)?
-// Reads up to 128 rows of the larger side's embedding; null weights: no sign.
+// Reads up to 1,024 rows of the larger side's head, or of its embedding where
+// they are tied; null weights: no sign.
 Result<std::optional<DirectionSign>> appended_rows_sign(const Side& subject, const Side& base);
 
 // Values of one side exactly representable in a coarser type than it stores, or

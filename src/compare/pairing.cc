@@ -51,6 +51,12 @@ Cell hidden_cell(const Fingerprint& subject, const Fingerprint& base, const Laye
   return witness ? cell_of(*witness) : Cell{};
 }
 
+Cell attention_cell(const Fingerprint& subject, int a, const Fingerprint& base, int b,
+                    bool screened) {
+  const auto witness = attention_witness(subject, a, base, b);
+  return witness ? cell_of(*witness, screened) : Cell{};
+}
+
 double log10_p(const Cell& cell, double log10_tries) {
   return std::min(0.0, log10_pooled_matches(cell.matched, cell.witnesses) + log10_tries);
 }

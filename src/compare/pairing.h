@@ -31,6 +31,8 @@ Cell value_cell(const Fingerprint& subject, int a, const Fingerprint& base, int 
 Cell response_cell(const Fingerprint& subject, int a, const Fingerprint& base, int b,
                    bool screened = false);
 Cell hidden_cell(const Fingerprint& subject, const Fingerprint& base, const LayerMap& layers);
+Cell attention_cell(const Fingerprint& subject, int a, const Fingerprint& base, int b,
+                    bool screened = false);
 
 // log10 of the probability that unrelated models score `cell` or more, when
 // `tries` such cells were looked at.

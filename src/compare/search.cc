@@ -72,11 +72,17 @@ class Searcher {
     search_.descent.alignment.layers = map;
   }
 
-  // Layers whose neurons or values stand out alone, and the residual stream.
+  // Does anything of this layer pair stand out by itself?
+  bool is_shared(int a, int b, std::size_t cells) const {
+    return stands_out(neurons(a, b), cells) || stands_out(values(a, b), cells) ||
+           stands_out(attention_cell(subject_.sketch, a, base_.sketch, b), cells);
+  }
+
+  // Layers that stand out by themselves, and the residual stream.
   std::size_t support_of(const LayerMap& map, const Cell& hidden, std::size_t cells) const {
     std::size_t support = stands_out(hidden, 1) ? 1 : 0;
     for (const auto& [a, b] : map) {
-      support += stands_out(neurons(a, b), cells) || stands_out(values(a, b), cells) ? 1 : 0;
+      support += is_shared(a, b, cells) ? 1 : 0;
     }
     return support;
   }
@@ -104,8 +110,7 @@ class Searcher {
     // on to the layer map, which can only add to what is known.
     const bool in_place =
         depth(subject_) == depth(base_) && std::ranges::all_of(map, [this](const auto& pair) {
-          return stands_out(neurons(pair.first, pair.second), 1) ||
-                 stands_out(values(pair.first, pair.second), 1);
+          return is_shared(pair.first, pair.second, 1);
         });
     if (!in_place) find_layer_map();
     return true;
@@ -116,42 +121,58 @@ class Searcher {
     return search_.stage.has_value();
   }
 
+  // Neurons and value channels of a layer pair; where neither stands out, the
+  // residual dimensions as only this pair's attention shows them.
+  Cell layer_cell(int a, int b, std::size_t cells) const {
+    Cell cell = neurons(a, b, true);
+    cell.add(values(a, b, true));
+    if (stands_out(cell, cells)) return cell;
+    const Cell by_attention = attention_cell(subject_.sketch, a, base_.sketch, b, true);
+    return stands_out(by_attention, cells) ? by_attention : cell;
+  }
+
   void find_layer_map() {
-    const auto both = [this](bool screened) {
-      return [this, screened](int a, int b) {
-        Cell cell = neurons(a, b, screened);
-        cell.add(values(a, b, screened));
-        return cell;
-      };
-    };
-    const CellTable table = cell_table(depth(subject_), depth(base_), both(true), options_.threads);
+    const auto cells =
+        static_cast<std::size_t>(depth(subject_)) * static_cast<std::size_t>(depth(base_));
+    const CellTable table = cell_table(
+        depth(subject_), depth(base_),
+        [this, cells](int a, int b) { return layer_cell(a, b, cells); }, options_.threads);
     const LayerMap map = best_layer_map(table);
+    const Cell by_units = pooled(map, [this](int a, int b) {
+      Cell cell = neurons(a, b);
+      cell.add(values(a, b));
+      return cell;
+    });
+    const Cell by_hidden = hidden_cell(subject_.sketch, base_.sketch, map);
     // The map was chosen from the data: every subject layer had all base layers,
-    // and none, to choose from.
-    const double tries = alternatives_ + static_cast<double>(depth(subject_)) *
-                                             std::log10(static_cast<double>(depth(base_)) + 1);
-    Evidence evidence = pairing_evidence("layer-map/1", "layer-map", pooled(map, both(false)),
-                                         tries, "neurons and value channels in mapped layers");
+    // and none, to choose from; and the better of two groups is taken.
+    const double tries =
+        alternatives_ + std::log10(2.0) +
+        static_cast<double>(depth(subject_)) * std::log10(static_cast<double>(depth(base_)) + 1);
+    const bool by_hidden_is_better = log10_p(by_hidden) < log10_p(by_units);
+    note_layer_map(by_hidden_is_better && !map.empty() ? by_hidden : by_units, tries, map, cells);
+    const double p = search_.evidence.back().log10_p.value_or(0);
+    if (map.empty() || (p > certain && !search_.stage)) return;
+    if (!search_.stage) decide("layer-map", p, map);
+    search_.descent.alignment.layers = map;
+    search_.descent.alignment.hidden_by_index = true;
+    search_.supporting = std::max(search_.supporting, support_of(map, by_hidden, cells));
+    note_repeats(table);
+  }
+
+  void note_layer_map(const Cell& cell, double tries, const LayerMap& map, std::size_t cells) {
+    Evidence evidence =
+        pairing_evidence("layer-map/1", "layer-map", cell, tries, "units of mapped layers");
     if (map.empty()) {
-      evidence.outcome = table.cells.empty() ? Outcome::not_applicable : Outcome::measured;
+      evidence.outcome = cells == 0 ? Outcome::not_applicable : Outcome::measured;
       evidence.log10_p = 0;
       evidence.null = Evidence::Null::exact;
       evidence.because = fmt::format(
           "No pair among {} layer pairs stands out, so no layer of one is a layer of the other by "
           "number.",
-          table.cells.size());
+          cells);
     }
-    const double p = evidence.log10_p.value_or(0);
     note(std::move(evidence));
-    if (map.empty()) return;
-    const Cell by_hidden = hidden_cell(subject_.sketch, base_.sketch, map);
-    if (p > certain && !search_.stage) return;
-    if (p <= certain && !search_.stage) decide("layer-map", p, map);
-    search_.descent.alignment.layers = map;
-    search_.descent.alignment.hidden_by_index = true;
-    search_.supporting =
-        std::max(search_.supporting, support_of(map, by_hidden, table.cells.size()));
-    note_repeats(table);
   }
 
   void note_repeats(const CellTable& table) {

@@ -120,6 +120,14 @@ void add_view(std::vector<View>& views, std::optional<View> view) {
   views.push_back(std::move(*view));
 }
 
+void add_attention_views(std::vector<View>& views, const Fingerprint& subject, int a,
+                         const Fingerprint& base, int b) {
+  for (const std::string_view role : {"attn.q", "attn.k", "attn.v"}) {
+    add_view(views, block_view(subject.block(role, a), base.block(role, b), true, -1));
+  }
+  add_view(views, block_view(subject.block("attn.o", a), base.block("attn.o", b), false, -1));
+}
+
 std::optional<View> token_view(const Fingerprint& subject, const Fingerprint& base,
                                std::string_view role, const CommonTokens& tokens) {
   const Block* a = subject.block(role, -1);
@@ -244,12 +252,15 @@ std::optional<Witness> hidden_witness(const Fingerprint& subject, const Fingerpr
   add_view(views, token_view(subject, base, "head.out", tokens));
   // Sixteen layers say as much about one permutation as eighty.
   for (const std::size_t place : spread_places(layers.size(), 16)) {
-    const auto& [a, b] = layers[place];
-    for (const std::string_view role : {"attn.q", "attn.k", "attn.v"}) {
-      add_view(views, block_view(subject.block(role, a), base.block(role, b), true, -1));
-    }
-    add_view(views, block_view(subject.block("attn.o", a), base.block("attn.o", b), false, -1));
+    add_attention_views(views, subject, layers[place].first, base, layers[place].second);
   }
+  return finished(std::move(views));
+}
+
+std::optional<Witness> attention_witness(const Fingerprint& subject, int subject_layer,
+                                         const Fingerprint& base, int base_layer) {
+  std::vector<View> views;
+  add_attention_views(views, subject, subject_layer, base, base_layer);
   return finished(std::move(views));
 }
 

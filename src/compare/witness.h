@@ -51,6 +51,11 @@ std::vector<Witness> value_witnesses(const Fingerprint& subject, int subject_lay
 std::optional<Witness> hidden_witness(const Fingerprint& subject, const Fingerprint& base,
                                       const LayerMap& layers);
 
+// Residual dimensions through one layer pair's q, k, v and o alone: the same
+// permutation as hidden_witness, but it says whether this layer is shared.
+std::optional<Witness> attention_witness(const Fingerprint& subject, int subject_layer,
+                                         const Fingerprint& base, int base_layer);
+
 // FFN neurons of one layer pair through their responses to common tokens.
 std::optional<Witness> response_witness(const Fingerprint& subject, int subject_layer,
                                         const Fingerprint& base, int base_layer);
