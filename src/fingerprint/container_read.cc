@@ -48,6 +48,7 @@ void Reader::read_samples(const std::vector<JsonValue>& items) {
   for (const JsonValue& item : items) {
     if (item.kind != JsonValue::Kind::array) malformed_fingerprint("a sample is not a list");
     std::vector<std::uint64_t> indices;
+    indices.reserve(item.items.size());
     for (const JsonValue& index : item.items) indices.push_back(read_index(index));
     if (!std::ranges::is_sorted(indices, std::ranges::less_equal{})) {
       malformed_fingerprint("a sample's indices do not ascend");
@@ -166,6 +167,7 @@ std::vector<Moments> Reader::read_moments(const std::vector<JsonValue>& items) c
     malformed_fingerprint("the array moments holds a value that is not finite");
   }
   std::vector<Moments> moments;
+  moments.reserve(items.size());
   for (std::size_t i = 0; i < items.size(); ++i) {
     const Fields fields(items[i]);
     moments.push_back({.role = fields.role(),
@@ -186,6 +188,7 @@ std::vector<Moments> Reader::read_moments(const std::vector<JsonValue>& items) c
 template <class Items, class Key>
 void require_distinct(const Items& items, const Key& key, std::string_view what) {
   std::vector<std::tuple<int, std::string_view, int>> keys;
+  keys.reserve(items.size());
   for (const auto& item : items) keys.push_back(key(item));
   std::ranges::sort(keys);
   if (std::ranges::adjacent_find(keys) != keys.end()) {

@@ -1,6 +1,7 @@
 #include "fingerprint/digest_pass.h"
 
 #include <algorithm>
+#include <memory>
 #include <span>
 #include <utility>
 
@@ -18,97 +19,83 @@ namespace {
 constexpr std::size_t chunk_bytes = std::size_t{512} << 10U;
 constexpr std::size_t split_chunk_bytes = std::size_t{8} << 20U;
 
-// Hands the bytes of each piece in turn to `Sink`, which is made when its piece
-// begins and told when it ends, so that only one is alive at a time.
+// Where sinks look things up and put their results.
+struct Desk {
+  const Model& model;
+  const DigestOptions& options;
+  std::vector<TensorDigest>& results;
+
+  const TensorEntry& entry(const Piece& piece) const { return model.tensors[piece.tensor].entry; }
+};
+
+class RawSink {
+ public:
+  RawSink(const Desk& desk, const Piece& piece)
+      : wants_h1_(desk.options.h1),
+        result_(desk.results[piece.result]),
+        probe_(desk.entry(piece)) {}
+
+  void feed(std::span<const std::byte> bytes) {
+    probe_.feed(bytes);
+    if (wants_h1_) hash_.update(bytes);
+  }
+  void end() {
+    result_.informative = probe_.informative();
+    if (wants_h1_) result_.h1 = digest_string("h1/1", hash_.finish());
+  }
+
+ private:
+  bool wants_h1_;
+  TensorDigest& result_;
+  InformationProbe probe_;
+  Sha256 hash_;
+};
+
+class ValueSink {
+ public:
+  ValueSink(const Desk& desk, const Piece& piece)
+      : result_(desk.results[piece.result]),
+        hash_(*desk.entry(piece).type, piece.shape, desk.options.h2, desk.options.h3) {}
+
+  void feed(std::span<const std::byte> bytes) { hash_.feed(bytes); }
+  void end() {
+    hash_.finish();
+    result_.h2 = hash_.h2();
+    result_.h3 = hash_.h3();
+  }
+
+ private:
+  TensorDigest& result_;
+  ValueHash hash_;
+};
+
+// Hands the bytes of each piece in turn to a `Sink` of its own, which is made
+// when the piece begins, so that only one is alive at a time.
 template <class Sink>
 class Walk {
  public:
-  Walk(const std::vector<Piece>& pieces, const Sink& sink) : pieces_(pieces), empty_(sink) {}
+  Walk(const std::vector<Piece>& pieces, const Desk& desk) : pieces_(pieces), desk_(desk) {}
 
   void feed(std::uint64_t offset, std::span<const std::byte> bytes) {
     const std::uint64_t end = offset + bytes.size();
     while (next_ < pieces_.size() && pieces_[next_].extent.begin < end) {
       const Piece& piece = pieces_[next_];
-      if (!sink_) sink_.emplace(empty_).begin(piece);
+      if (!sink_) sink_ = std::make_unique<Sink>(desk_, piece);
       const std::uint64_t from = std::max(piece.extent.begin, offset);
       const std::uint64_t to = std::min(piece.extent.end, end);
       if (to > from) sink_->feed(bytes.subspan(from - offset, to - from));
       if (piece.extent.end > end) return;
-      finish();
-    }
-  }
-
-  // Ends a piece without bytes, which no feed() can reach.
-  void finish_empty() {
-    while (next_ < pieces_.size() && pieces_[next_].extent.size() == 0) {
-      sink_.emplace(empty_).begin(pieces_[next_]);
-      finish();
+      sink_->end();
+      sink_.reset();
+      ++next_;
     }
   }
 
  private:
-  void finish() {
-    sink_->end(pieces_[next_]);
-    sink_.reset();
-    ++next_;
-  }
-
   const std::vector<Piece>& pieces_;
-  Sink empty_;
+  const Desk& desk_;
   std::size_t next_ = 0;
-  std::optional<Sink> sink_;
-};
-
-// Where sinks look things up and put their results.
-struct Desk {
-  const Model* model = nullptr;
-  const DigestOptions* options = nullptr;
-  std::vector<TensorDigest>* results = nullptr;
-};
-
-class RawSink {
- public:
-  explicit RawSink(const Desk& desk) : desk_(desk) {}
-
-  void begin(const Piece& piece) {
-    probe_.emplace(desk_.model->tensors[piece.tensor].entry);
-    if (desk_.options->h1) hash_ = std::make_shared<Sha256>();
-  }
-  void feed(std::span<const std::byte> bytes) {
-    probe_->feed(bytes);
-    if (hash_) hash_->update(bytes);
-  }
-  void end(const Piece& piece) {
-    TensorDigest& result = (*desk_.results)[piece.result];
-    result.informative = probe_->informative();
-    if (hash_) result.h1 = digest_string("h1/1", hash_->finish());
-  }
-
- private:
-  Desk desk_;
-  std::optional<InformationProbe> probe_;
-  std::shared_ptr<Sha256> hash_;
-};
-
-class ValueSink {
- public:
-  explicit ValueSink(const Desk& desk) : desk_(desk) {}
-
-  void begin(const Piece& piece) {
-    const ElementType& type = *desk_.model->tensors[piece.tensor].entry.type;
-    hash_ = std::make_shared<ValueHash>(type, piece.shape, desk_.options->h2, desk_.options->h3);
-  }
-  void feed(std::span<const std::byte> bytes) { hash_->feed(bytes); }
-  void end(const Piece& piece) {
-    hash_->finish();
-    TensorDigest& result = (*desk_.results)[piece.result];
-    result.h2 = hash_->h2();
-    result.h3 = hash_->h3();
-  }
-
- private:
-  Desk desk_;
-  std::shared_ptr<ValueHash> hash_;
+  std::unique_ptr<Sink> sink_;
 };
 
 using Consumer = std::function<void(std::uint64_t offset, std::span<const std::byte> bytes)>;
@@ -118,7 +105,7 @@ struct Reading {
   Extent range;
   std::size_t chunk = chunk_bytes;
   const Progress& progress;
-  const FilePass::Tell& tell;
+  FilePass::Tell tell;
 };
 
 std::optional<Problem> read_through(const Reading& reading, const Consumer& consume) {
@@ -128,7 +115,7 @@ std::optional<Problem> read_through(const Reading& reading, const Consumer& cons
       return make_problem("interrupted", reading.source.name(), "interrupted");
     }
     const auto size = std::min<std::uint64_t>(buffer.size(), reading.range.end - at);
-    const auto bytes = std::span(buffer).first(static_cast<std::size_t>(size));
+    const auto bytes = std::span(buffer).first(size);
     if (auto problem = reading.source.read_at(at, bytes)) return problem;
     consume(at, bytes);
     if (reading.tell) reading.tell(size);
@@ -137,21 +124,22 @@ std::optional<Problem> read_through(const Reading& reading, const Consumer& cons
   return std::nullopt;
 }
 
-// Pieces that share bytes with others are read again, each by itself.
+// Pieces without bytes, and those that share bytes with others, which are read
+// again, each by itself.
 template <class Sink>
 std::optional<Problem> run_apart(const Source& source, const std::vector<Piece>& pieces,
                                  const Desk& desk) {
   for (const Piece& piece : pieces) {
-    const std::vector<Piece> one = {piece};
-    Walk<Sink> walk(one, Sink(desk));
-    if (piece.extent.size() == 0) {
-      walk.finish_empty();
-      continue;
-    }
-    const auto problem =
-        read_through({source, piece.extent, chunk_bytes, desk.options->progress, {}},
-                     [&](std::uint64_t offset, auto bytes) { walk.feed(offset, bytes); });
+    Sink sink(desk, piece);
+    const Reading reading = {.source = source,
+                             .range = piece.extent,
+                             .chunk = chunk_bytes,
+                             .progress = desk.options.progress,
+                             .tell = {}};
+    auto problem = read_through(
+        reading, [&](std::uint64_t, std::span<const std::byte> bytes) { sink.feed(bytes); });
     if (problem) return problem;
+    sink.end();
   }
   return std::nullopt;
 }
@@ -160,30 +148,29 @@ std::optional<Problem> run_apart(const Source& source, const std::vector<Piece>&
 
 std::optional<Problem> FilePass::run(const Source& source, const ShardPlan& plan, FileDigest& file,
                                      const Tell& tell) const {
-  const Desk desk = {.model = &model_, .options = &options_, .results = &results_};
+  const Desk desk = {.model = model_, .options = options_, .results = results_};
   Sha256 whole;
-  Walk<RawSink> raw(plan.raw, RawSink(desk));
-  Walk<ValueSink> values(plan.values, ValueSink(desk));
+  Walk<RawSink> raw(plan.raw, desk);
+  Walk<ValueSink> values(plan.values, desk);
   const bool in_two = split_ && options_.h0 && !plan.raw.empty();
-  const auto problem =
-      read_through({source,
-                    {.begin = 0, .end = source.size()},
-                    in_two ? split_chunk_bytes : chunk_bytes,
-                    options_.progress,
-                    tell},
-                   [&](std::uint64_t offset, std::span<const std::byte> bytes) {
-                     const auto side = [&](std::size_t index) -> std::optional<Problem> {
-                       if (index == 0 && options_.h0) whole.update(bytes);
-                       if (index == 1) {
-                         raw.feed(offset, bytes);
-                         values.feed(offset, bytes);
-                       }
-                       return std::nullopt;
-                     };
-                     // Neither side can fail; stopping is asked for between chunks.
-                     parallel_for(2, in_two ? 2 : 1, {}, side);
-                   });
-  if (problem) return problem;
+  const Reading reading = {.source = source,
+                           .range = {.begin = 0, .end = source.size()},
+                           .chunk = in_two ? split_chunk_bytes : chunk_bytes,
+                           .progress = options_.progress,
+                           .tell = tell};
+  const auto consume = [&](std::uint64_t offset, std::span<const std::byte> bytes) {
+    const auto side = [&](std::size_t index) -> std::optional<Problem> {
+      if (index == 0 && options_.h0) whole.update(bytes);
+      if (index == 1) {
+        raw.feed(offset, bytes);
+        values.feed(offset, bytes);
+      }
+      return std::nullopt;
+    };
+    // Neither side can fail; stopping is asked for between chunks.
+    parallel_for(2, in_two ? 2 : 1, {}, side);
+  };
+  if (auto problem = read_through(reading, consume)) return problem;
   if (auto changed = source.still_the_same()) return changed;
   if (options_.h0) file.sha256 = to_hex(whole.finish());
   if (auto apart = run_apart<RawSink>(source, plan.raw_apart, desk)) return apart;

@@ -106,7 +106,8 @@ void Planner::plan_tensor(std::size_t index, const std::vector<std::size_t>& can
 
 // Keeps the pieces a single pass can serve and sets the others apart.
 void set_apart(std::vector<Piece>& pieces, std::vector<Piece>& apart) {
-  std::ranges::stable_sort(pieces, {}, [](const Piece& piece) { return piece.extent.begin; });
+  std::ranges::sort(pieces, {},
+                    [](const Piece& piece) { return std::pair(piece.extent.begin, piece.result); });
   std::vector<Piece> kept;
   for (Piece& piece : pieces) {
     const bool follows = kept.empty() || piece.extent.begin >= kept.back().extent.end;

@@ -160,6 +160,7 @@ std::uint64_t read_index(const JsonValue& value) {
 
 std::vector<std::string> read_strings(const std::vector<JsonValue>& items) {
   std::vector<std::string> texts;
+  texts.reserve(items.size());
   for (const JsonValue& item : items) {
     const auto text = item.as_string();
     if (!text) malformed_fingerprint("a list of texts holds something else");
@@ -208,6 +209,7 @@ Architecture read_architecture(const JsonValue& value) {
 
 std::vector<Claim> read_claims(const std::vector<JsonValue>& items) {
   std::vector<Claim> claims;
+  claims.reserve(items.size());
   for (const JsonValue& item : items) {
     const Fields fields(item);
     claims.push_back({.kind = claim_kind(fields.text("kind")),

@@ -22,14 +22,21 @@ struct RoleAxes {
 };
 
 constexpr RoleAxes role_axes[] = {
-    {"attn.q", Axis::qk_head, Axis::hidden},         {"attn.k", Axis::qk_head, Axis::hidden},
-    {"attn.v", Axis::vo_head, Axis::hidden},         {"attn.o", Axis::hidden, Axis::vo_head},
-    {"ffn.gate", Axis::neuron, Axis::hidden},        {"ffn.up", Axis::neuron, Axis::hidden},
-    {"ffn.down", Axis::hidden, Axis::neuron},        {"moe.gate", Axis::neuron, Axis::hidden},
-    {"moe.up", Axis::neuron, Axis::hidden},          {"moe.down", Axis::hidden, Axis::neuron},
-    {"moe.shared.gate", Axis::neuron, Axis::hidden}, {"moe.shared.up", Axis::neuron, Axis::hidden},
-    {"moe.shared.down", Axis::hidden, Axis::neuron}, {"embed.tokens", Axis::token, Axis::hidden},
-    {"head.out", Axis::token, Axis::hidden},
+    {.role = "attn.q", .rows = Axis::qk_head, .cols = Axis::hidden},
+    {.role = "attn.k", .rows = Axis::qk_head, .cols = Axis::hidden},
+    {.role = "attn.v", .rows = Axis::vo_head, .cols = Axis::hidden},
+    {.role = "attn.o", .rows = Axis::hidden, .cols = Axis::vo_head},
+    {.role = "ffn.gate", .rows = Axis::neuron, .cols = Axis::hidden},
+    {.role = "ffn.up", .rows = Axis::neuron, .cols = Axis::hidden},
+    {.role = "ffn.down", .rows = Axis::hidden, .cols = Axis::neuron},
+    {.role = "moe.gate", .rows = Axis::neuron, .cols = Axis::hidden},
+    {.role = "moe.up", .rows = Axis::neuron, .cols = Axis::hidden},
+    {.role = "moe.down", .rows = Axis::hidden, .cols = Axis::neuron},
+    {.role = "moe.shared.gate", .rows = Axis::neuron, .cols = Axis::hidden},
+    {.role = "moe.shared.up", .rows = Axis::neuron, .cols = Axis::hidden},
+    {.role = "moe.shared.down", .rows = Axis::hidden, .cols = Axis::neuron},
+    {.role = "embed.tokens", .rows = Axis::token, .cols = Axis::hidden},
+    {.role = "head.out", .rows = Axis::token, .cols = Axis::hidden},
 };
 
 constexpr std::array<Detail, 4> details = {{
@@ -108,6 +115,7 @@ std::vector<std::uint64_t> Planner::head_rows(std::uint64_t size, std::uint64_t 
   }
   const std::uint64_t kept = std::min(head, limit);
   std::vector<std::uint64_t> rows;
+  rows.reserve(std::max(kept, limit));
   for (const std::uint64_t index :
        sample("head", size / head, std::max<std::uint64_t>(1, limit / head))) {
     for (std::uint64_t row = 0; row < kept; ++row) rows.push_back(index * head + row);
@@ -239,6 +247,7 @@ std::vector<SampledToken> tokens_by_string(const Tokenizer& tokenizer, std::uint
 
 std::vector<SampledToken> tokens_by_number(std::uint64_t rows, const SamplingScheme& scheme) {
   std::vector<SampledToken> tokens;
+  tokens.reserve(scheme.tokens);
   for (const std::uint64_t row : sampled_indices(scheme, "token-row", rows, scheme.tokens)) {
     tokens.push_back({.row = row, .hash = sampling_hash(scheme, "token-row", row)});
   }

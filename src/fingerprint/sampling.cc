@@ -16,7 +16,7 @@ constexpr std::string_view domain = "pedigree-sample/1";
 
 // Indices beyond take no part: a file that claims an endless axis must not cost
 // an endless time.
-constexpr std::uint64_t longest_axis = std::uint64_t{1} << 22U;
+constexpr std::uint64_t longest_axis = std::uint64_t{1} << 20U;
 
 // Everything that is hashed in front of an index or a token: the domain, the
 // salt's digest and the axis, with a zero byte behind the two words.
@@ -29,15 +29,26 @@ std::string prefix_of(const SamplingScheme& scheme, std::string_view axis) {
   return prefix;
 }
 
-std::uint64_t hash_of(std::string_view prefix, std::uint64_t index) {
-  std::array<char, 8> little_endian = {};
-  for (std::size_t i = 0; i < little_endian.size(); ++i) {
-    little_endian[i] = static_cast<char>(index >> (8 * i) & 0xFFU);
+// Hashes many indices of one axis with one hash object.
+class IndexHash {
+ public:
+  IndexHash(const SamplingScheme& scheme, std::string_view axis)
+      : prefix_(prefix_of(scheme, axis)) {}
+
+  std::uint64_t of(std::uint64_t index) {
+    std::array<std::byte, 8> little_endian = {};
+    for (std::size_t i = 0; i < little_endian.size(); ++i) {
+      little_endian[i] = static_cast<std::byte>(index >> (8 * i) & 0xFFU);
+    }
+    hash_.update(prefix_);
+    hash_.update(little_endian);
+    return first_u64(hash_.finish());
   }
-  std::string bytes(prefix);
-  bytes.append(little_endian.data(), little_endian.size());
-  return first_u64(sha256(bytes));
-}
+
+ private:
+  std::string prefix_;
+  Sha256 hash_;
+};
 
 }  // namespace
 
@@ -49,7 +60,7 @@ std::string SamplingScheme::id() const {
 
 std::uint64_t sampling_hash(const SamplingScheme& scheme, std::string_view axis,
                             std::uint64_t index) {
-  return hash_of(prefix_of(scheme, axis), index);
+  return IndexHash(scheme, axis).of(index);
 }
 
 std::uint64_t token_hash(const SamplingScheme& scheme, std::string_view token_bytes) {
@@ -61,10 +72,10 @@ std::uint64_t token_hash(const SamplingScheme& scheme, std::string_view token_by
 // A heap of the smallest: memory is that of the sample, whatever the axis says.
 std::vector<std::uint64_t> sampled_indices(const SamplingScheme& scheme, std::string_view axis,
                                            std::uint64_t size, std::uint64_t count) {
-  const std::string prefix = prefix_of(scheme, axis);
+  IndexHash hash(scheme, axis);
   std::vector<std::pair<std::uint64_t, std::uint64_t>> kept;
   for (std::uint64_t index = 0; count > 0 && index < std::min(size, longest_axis); ++index) {
-    const std::pair candidate(hash_of(prefix, index), index);
+    const std::pair candidate(hash.of(index), index);
     if (kept.size() == count) {
       if (candidate >= kept.front()) continue;
       std::ranges::pop_heap(kept);
@@ -75,7 +86,7 @@ std::vector<std::uint64_t> sampled_indices(const SamplingScheme& scheme, std::st
   }
   std::vector<std::uint64_t> indices;
   indices.reserve(kept.size());
-  for (const auto& [hash, index] : kept) indices.push_back(index);
+  for (const auto& [order, index] : kept) indices.push_back(index);
   std::ranges::sort(indices);
   return indices;
 }

@@ -97,6 +97,7 @@ ValueHash::ValueHash(const ElementType& type, std::span<const std::uint64_t> sha
       wants_h3_(h3 && class_ != ValueClass::none),
       left_(1) {
   std::vector<std::uint64_t> head = {shape.size()};
+  head.reserve(shape.size() + 1);
   for (const std::uint64_t size : shape) {
     head.push_back(size);
     left_ *= size;
@@ -134,7 +135,7 @@ void ValueHash::feed_floats(std::span<const float> values) {
 }
 
 void ValueHash::decode(std::span<const std::byte> stored, std::size_t count) {
-  count = static_cast<std::size_t>(std::min<std::uint64_t>(count, left_));
+  count = std::min<std::size_t>(count, left_);
   left_ -= count;
   switch (class_) {
     case ValueClass::f32:

@@ -43,7 +43,7 @@ def token_hash(token, salt=b""):
 
 
 def sample(axis, size, count, salt=b""):
-    ranked = sorted((index_hash(axis, i, salt), i) for i in range(min(size, 4194304)))
+    ranked = sorted((index_hash(axis, i, salt), i) for i in range(min(size, 1048576)))
     return sorted(i for _, i in ranked[:count])
 
 

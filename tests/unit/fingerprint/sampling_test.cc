@@ -82,7 +82,7 @@ TEST_CASE("a sample of fewer indices is a subset of one of more") {
 TEST_CASE("an endless axis does not cost an endless time") {
   const auto indices = sampled_indices({}, "neuron", UINT64_MAX, 4);
   REQUIRE(indices.size() == 4);
-  CHECK(indices.back() < (std::uint64_t{1} << 22U));
+  CHECK(indices.back() < (std::uint64_t{1} << 20U));
 }
 
 TEST_CASE("the scheme id names every parameter and the salt's digest") {
