@@ -50,6 +50,27 @@ def matches(shown, real):
     return bool(real) and shown[0] == real[0] and matches(shown[1:], real[1:])
 
 
+def refreshed(shown, real):
+    """The shown pieces with what now stands between their first and last lines; None if not found."""
+    if ANY not in shown:
+        return real
+    fresh, piece, at = [], [], 0
+    for line in [*shown, ANY]:
+        if line != ANY:
+            piece.append(line)
+            continue
+        if piece:
+            try:
+                first = real.index(piece[0], at)
+                at = real.index(piece[-1], first) + 1
+            except ValueError:
+                return None
+            fresh += real[first:at]
+        fresh.append(ANY)
+        piece = []
+    return fresh if shown[-1] == ANY else fresh[:-1]
+
+
 def checked_block(path, block, update, faults):
     """Returns the block as it should be; notes what was wrong with it."""
     lines = []
@@ -66,8 +87,12 @@ def checked_block(path, block, update, faults):
         elif not good and not update:
             faults.append(command)
             print("--- shown\n" + "\n".join(shown) + "\n--- real\n" + "\n".join(real))
-        if update and status == 0 and ANY not in shown:
-            shown = real
+        if update and status == 0 and not good:
+            fresh = refreshed(shown, real)
+            if fresh is None:
+                faults.append(command)
+                print("a piece of the output is no longer there; edit the document by hand")
+            shown = fresh or shown
         lines += ["$ " + command, *shown]
     return "```console\n" + "".join(line + "\n" for line in lines) + "```"
 
