@@ -1,4 +1,5 @@
 // The report for machines. See schemas/report-1.schema.json.
+#include <algorithm>
 #include <cmath>
 
 #include "base/text.h"
@@ -117,7 +118,9 @@ std::string json(const Report& report, const RenderOptions& options) {
   for (const Comparison& each : report.comparisons) {
     out["comparisons"].push_back(json_comparison(each));
   }
-  if (!report.comparisons.empty()) out["assumption"] = assumption();
+  if (std::ranges::any_of(report.comparisons, [](auto& each) { return !each.evidence.empty(); })) {
+    out["assumption"] = assumption();
+  }
   out["declared"] = OrderedJson::array();
   for (const Declared& each : report.declared) out["declared"].push_back(json_declared(each));
   out["findings"] = OrderedJson::array();

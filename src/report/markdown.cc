@@ -64,9 +64,9 @@ void put_table(std::string& out, const Cells& titles, const std::vector<Cells>& 
   out += '\n';
 }
 
-void put_comparison(std::string& out, const Comparison& comparison) {
+void put_comparison(std::string& out, const Comparison& comparison, bool with_summary) {
   out += fmt::format("### {} against {}\n\n", md(comparison.subject), md(comparison.base));
-  put_lines(out, verdict_lines(comparison));
+  put_lines(out, verdict_lines(comparison, with_summary));
   out += '\n';
   for (const Problem& each : comparison.problems)
     out += fmt::format("> {}: {}\n\n", md(each.code), md(each.message));
@@ -125,9 +125,12 @@ void put_digests(std::string& out, const ModelDigests& digests) {
 
 void put_inventory(std::string& out, const Report& report) {
   const ModelInfo& info = report.subject->info;
-  out += "### Architecture\n\n";
-  put_lines(out, architecture_lines(info));
-  out += '\n';
+  const auto lines = architecture_lines(info);
+  if (!lines.empty()) {
+    out += "### Architecture\n\n";
+    put_lines(out, lines);
+    out += '\n';
+  }
   std::vector<Cells> rows;
   for (const ModelFile& each : info.files)
     rows.push_back({each.path, each.format, byte_size(each.size)});
@@ -168,7 +171,10 @@ std::string markdown(const Report& report, const RenderOptions& options) {
     out += "### Declared against verified\n\n";
     put_table(out, {"verdict", "parent", "where", "because"}, rows);
   }
-  for (const Comparison& comparison : report.comparisons) put_comparison(out, comparison);
+  const bool several = report.comparisons.size() > 1;
+  for (const Comparison& comparison : report.comparisons) {
+    put_comparison(out, comparison, several || !report.subject);
+  }
   if (!report.comparisons.empty()) {
     out += fmt::format("Assumption: {}\n\n{}\n\n", md(assumption()), md(legend()));
   }

@@ -33,7 +33,11 @@ double log10_on_grid(double value) {
 
 std::string number_text(double value) {
   check(std::isfinite(value), "only finite numbers are reported");
-  return fmt::format("{:.4g}", value == 0 ? 0 : value);
+  constexpr double widest_count = 1e9;
+  if (std::trunc(value) == value && std::fabs(value) < widest_count) {
+    return fmt::format("{}", static_cast<std::int64_t>(value));
+  }
+  return fmt::format("{:.4g}", value);
 }
 
 std::string log10_text(double value) { return fmt::format("{:.1f}", log10_on_grid(value)); }

@@ -16,6 +16,7 @@ namespace pedigree {
 namespace {
 
 constexpr std::size_t label_width = 14;
+constexpr std::size_t verdict_width = 38;  // "inconclusive · continued-pretraining"
 constexpr std::size_t strip_layers = 200;  // more layers than this get no strip
 
 Style style_of(Severity severity) {
@@ -118,9 +119,9 @@ void put_rows(TextPage& page, const Comparison& comparison) {
              rows);
 }
 
-void put_comparison(TextPage& page, const Comparison& comparison) {
+void put_comparison(TextPage& page, const Comparison& comparison, bool with_summary) {
   page.heading(fmt::format("{} against {}", comparison.subject, comparison.base));
-  put_lines(page, verdict_lines(comparison));
+  put_lines(page, verdict_lines(comparison, with_summary));
   for (const Problem& problem : comparison.problems) {
     page.labelled(severity_name(problem.severity), problem.message, label_width,
                   style_of(problem.severity));
@@ -195,7 +196,11 @@ void put_files(TextPage& page, const ModelInfo& info) {
   page.heading("Files");
   std::vector<TextRow> rows;
   for (const ModelFile& each : info.files) {
-    rows.push_back({.cells = {each.path, each.format, byte_size(each.size)}});
+    std::string note;
+    if (each.expected_sha256) {
+      note = fmt::format("sha256 {} according to its {}", *each.expected_sha256, each.expected_from);
+    }
+    rows.push_back({.cells = {each.path, each.format, byte_size(each.size)}, .note = note});
   }
   page.table({{.title = "file", .flexible = true},
               {.title = "format"},
@@ -277,13 +282,15 @@ void put_written(TextPage& page, const Report& report) {
 }
 
 std::string compact_text(const Report& report, const RenderOptions& options) {
-  TextPage page(100'000, options.colour);
+  constexpr unsigned one_line = 1'000'000;
+  TextPage page(one_line, options.colour);
   for (const Comparison& each : report.comparisons) {
-    page.paragraph(fmt::format("{:<12}  {:<21}  {}: {}", each.verdict.derived,
-                               each.verdict.relation, each.subject,
-                               verdict_phrase(each.verdict, each.base)));
+    const std::string& summary = each.verdict.summary;
+    page.labelled(
+        each.verdict.derived + " · " + each.verdict.relation,
+        summary.empty() ? each.subject + ": " + verdict_phrase(each.verdict, each.base) : summary,
+        verdict_width, Style::plain);
   }
-  if (report.comparisons.empty()) page.paragraph("inconclusive  nothing was compared");
   return page.take();
 }
 
@@ -295,7 +302,10 @@ std::string text(const Report& report, const RenderOptions& options) {
   put_lines(page, five_lines(report));
   put_written(page, report);
   put_declared(page, report);
-  for (const Comparison& comparison : report.comparisons) put_comparison(page, comparison);
+  const bool several = report.comparisons.size() > 1;
+  for (const Comparison& comparison : report.comparisons) {
+    put_comparison(page, comparison, several || !report.subject);
+  }
   put_reading(page, report);
   if (report.subject && (report.comparisons.empty() || report.show_tensors || report.show_files) &&
       report.command != "digest") {

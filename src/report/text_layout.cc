@@ -46,7 +46,9 @@ std::size_t fitting_bytes(std::string_view word, std::size_t width) {
     if (display_width(word.substr(0, next)) > width) break;
     bytes = next;
   }
-  return bytes;
+  // Long words are paths and tensor names: rather cut behind their own joints.
+  const std::size_t joint = word.substr(0, bytes).find_last_of("/._-:");
+  return bytes < word.size() && joint != word.npos && joint >= bytes / 2 ? joint + 1 : bytes;
 }
 
 std::string padded(std::string_view text, std::size_t width, bool right_aligned) {

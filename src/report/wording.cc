@@ -32,7 +32,7 @@ std::string what_it_is(const Subject& subject) {
   const ModelInfo& info = subject.info;
   const Architecture& built = info.architecture;
   std::string text = info.name;
-  if (!subject.fingerprint_scheme.empty()) text += ": a fingerprint";
+  if (!subject.fingerprint_scheme.empty()) text += ", a fingerprint";
   if (info.only_pointers) {
     return text + fmt::format(": git-lfs pointers in place of {} of weights",
                               byte_size(info.missing_bytes));
@@ -133,14 +133,17 @@ std::vector<std::string> what_was_not_tested(const Comparison& comparison) {
 std::string how_sure_one(const Comparison& comparison) {
   const Verdict& verdict = comparison.verdict;
   std::vector<std::string> parts;
-  if (verdict.log10_p) {
-    parts.push_back(fmt::format("log10 p {} that unrelated models come out this alike",
+  if (verdict.derived == "no") {
+    parts.emplace_back("every stage that applies was run and found nothing beyond chance");
+  } else if (verdict.log10_p) {
+    parts.push_back(fmt::format("unrelated models come out this alike with log10 p {}",
                                 log10_text(*verdict.log10_p)));
   }
-  if (!verdict.stage.empty())
+  if (!verdict.stage.empty() && verdict.derived == "yes") {
     parts.push_back(fmt::format("decided by the {} stage", verdict.stage));
+  }
   if (verdict.coverage > 0) {
-    parts.push_back(fmt::format("{} of the parameters compared", percent_text(verdict.coverage)));
+    parts.push_back(fmt::format("{} of the parameters comparable", percent_text(verdict.coverage)));
   }
   const auto missing = what_was_not_tested(comparison);
   if (!missing.empty()) parts.push_back("not tested: " + joined(missing, 4));
@@ -172,6 +175,14 @@ std::string with_reason(const std::string& answer, const std::string& because) {
 std::string kept_in_words(const Kept& kept) {
   return fmt::format("{} of the feed-forward neurons, {} of the heads, {} of the width",
                      percent_text(kept.ffn), percent_text(kept.heads), percent_text(kept.hidden));
+}
+
+std::string relation_in_words(const Verdict& verdict) {
+  std::vector<std::string> others;
+  std::ranges::copy_if(verdict.mechanisms, std::back_inserter(others),
+                       [&](const std::string& each) { return each != verdict.relation; });
+  if (others.empty()) return verdict.relation;
+  return fmt::format("{}; also {}", verdict.relation, fmt::join(others, ", "));
 }
 
 std::string differences_in_words(const Comparison& comparison) {
@@ -227,21 +238,21 @@ std::string verdict_phrase(const Verdict& verdict, std::string_view base) {
   return fmt::format("not decided against {}", base);
 }
 
-std::vector<LabelledLine> verdict_lines(const Comparison& comparison) {
+std::vector<LabelledLine> verdict_lines(const Comparison& comparison, bool with_summary) {
   const Verdict& verdict = comparison.verdict;
   std::vector<LabelledLine> lines;
-  add(lines, "verdict",
-      verdict.summary.empty() ? verdict_phrase(verdict, comparison.base) : verdict.summary);
-  add(lines, "relation",
-      verdict.mechanisms.size() > 1
-          ? fmt::format("{} ({})", verdict.relation, fmt::join(verdict.mechanisms, ", "))
-          : verdict.relation);
+  if (with_summary) {
+    add(lines, "verdict",
+        verdict.summary.empty() ? verdict_phrase(verdict, comparison.base) : verdict.summary);
+  }
+  add(lines, "relation", relation_in_words(verdict));
   add(lines, "derived", verdict.derived);
   if (verdict.derived == "yes") {
     add(lines, "direction", with_reason(verdict.direction, verdict.direction_because));
   }
   add(lines, "architecture", with_reason(verdict.architecture, verdict.architecture_because));
-  add(lines, "differs in", differences_in_words(comparison));
+  const std::string differences = differences_in_words(comparison);
+  if (!verdict.architecture_because.contains(differences)) add(lines, "differs in", differences);
   add(lines, "tokenizer", with_reason(verdict.tokenizer, verdict.tokenizer_because));
   add(lines, "transforms", fmt::format("{}", fmt::join(comparison.transforms, ", ")));
   add(lines, "layers", layer_map_in_words(comparison.layer_map));
@@ -261,6 +272,7 @@ std::vector<LabelledLine> verdict_lines(const Comparison& comparison) {
 std::vector<LabelledLine> architecture_lines(const ModelInfo& info) {
   const Architecture& built = info.architecture;
   std::vector<LabelledLine> lines;
+  if (built.layers == 0 && info.tensors.empty()) return lines;
   add(lines, "family", built.family_title.empty() ? built.family : built.family_title);
   add(lines, "structure", built.structure);
   if (built.layers > 0) {
@@ -290,7 +302,7 @@ std::vector<LabelledLine> architecture_lines(const ModelInfo& info) {
 std::string null_in_words(Evidence::Null null) {
   switch (null) {
     case Evidence::Null::none:
-      return "none";
+      return "";
     case Evidence::Null::digest:
       return "equal bits";
     case Evidence::Null::exact:
@@ -302,7 +314,7 @@ std::string null_in_words(Evidence::Null null) {
     case Evidence::Null::assumed:
       return "assumed";
   }
-  return "none";
+  return "";
 }
 
 std::string layer_map_in_words(const std::vector<std::pair<int, int>>& map) {

@@ -24,8 +24,8 @@ struct LabelledLine {
 std::vector<LabelledLine> five_lines(const Report& report);
 
 // The verdict beside its reasons, one line a question; lines that say nothing
-// are absent.
-std::vector<LabelledLine> verdict_lines(const Comparison& comparison);
+// are absent. The summary is left out where the five lines said it already.
+std::vector<LabelledLine> verdict_lines(const Comparison& comparison, bool with_summary);
 
 std::vector<LabelledLine> architecture_lines(const ModelInfo& info);
 

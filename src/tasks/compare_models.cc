@@ -20,7 +20,8 @@ Report compared(const CompareRequest& request, OpenedStore& store) {
   if (!subject) {
     fail(report, subject.error());
     for (const std::string& base : request.bases) {
-      report.comparisons.push_back(not_compared(request.subject, base, subject.error().message));
+      report.comparisons.push_back(
+          not_compared(request.subject, base, could_not_open(request.subject, subject.error())));
     }
   } else {
     report.subject = subject_of(**subject);

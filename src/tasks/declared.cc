@@ -102,7 +102,7 @@ Declared row_for(const Claim& claim, const Comparison* comparison) {
     row.because = fmt::format("the weights show {} ({})", comparison->base, verdict.relation);
   } else if (verdict.derived == "no") {
     row.verdict = "contradicted";
-    row.because = fmt::format("no evidence of shared weights with {}", comparison->base);
+    row.because = fmt::format("there is no evidence of shared weights with {}", comparison->base);
   } else {
     row.because = fmt::format("the comparison with {} did not decide", comparison->base);
   }

@@ -1,8 +1,17 @@
 #include <algorithm>
+#include <string_view>
 
 #include "tasks/tasks.h"
 
 namespace pedigree {
+namespace {
+
+// Said by exit status 3 where that applies, and then no finding besides.
+bool is_about_nothing(const Report& report, std::string_view code) {
+  return report.nothing_to_do && (code == "no-weights" || code == "weights-not-downloaded");
+}
+
+}  // namespace
 
 void RunOutcome::add(const RunOutcome& other) {
   usage = usage || other.usage;
@@ -26,8 +35,13 @@ RunOutcome outcome_of(const Report& report, std::optional<Severity> fail_on) {
     outcome.findings = report.expected && !report.expected->met;
   } else if (fail_on) {
     outcome.findings =
-        std::ranges::any_of(report.findings, [&](auto& each) { return each.level >= *fail_on; }) ||
-        std::ranges::any_of(report.problems, [&](auto& each) { return each.severity >= *fail_on; });
+        std::ranges::any_of(report.findings,
+                            [&](const Finding& each) {
+                              return each.level >= *fail_on && !is_about_nothing(report, each.rule);
+                            }) ||
+        std::ranges::any_of(report.problems, [&](const Problem& each) {
+          return each.severity >= *fail_on && !is_about_nothing(report, each.code);
+        });
   }
   return outcome;
 }

@@ -69,14 +69,18 @@ std::optional<Problem> write_fingerprint(Report& report, const Opened& opened, T
 }
 
 void fingerprint_one(Report& report, const std::string& path, Targets& targets,
-                     const FingerprintOptions& options) {
+                     const FingerprintOptions& options, bool several) {
   const auto opened = open_argument(path);
   if (!opened) return fail(report, opened.error());
   if (!(*opened)->model) {
     return fail(report, make_problem("not-a-model", path, "it is a fingerprint already"));
   }
   const Model& model = *(*opened)->model;
+  const std::size_t before = report.problems.size();
   take_problems(report, **opened);
+  for (std::size_t i = before; several && i < report.problems.size(); ++i) {
+    report.problems[i].file = (*opened)->name() + "/" + report.problems[i].file;
+  }
   if (model.only_pointers || model.tensors.empty()) return;
   if (auto problem = write_fingerprint(report, **opened, targets, options)) {
     fail(report, std::move(*problem));
@@ -108,7 +112,7 @@ Report fingerprint_models(const FingerprintRequest& request) {
       fail(report, make_problem("interrupted", {}, "stopped"));
       break;
     }
-    fingerprint_one(report, path, targets, options);
+    fingerprint_one(report, path, targets, options, request.models.size() > 1);
   }
   return report;
 }

@@ -141,6 +141,10 @@ Comparison not_compared(std::string subject, std::string base, std::string why) 
   return comparison;
 }
 
+std::string could_not_open(const std::string& path, const Problem& problem) {
+  return fmt::format("{} could not be read ({})", path, problem.message);
+}
+
 void judge_against(Report& report, Opened& subject, const std::vector<std::string>& bases,
                    OpenedStore& store, const JudgeOptions& options) {
   CompareOptions compare_options;
@@ -154,8 +158,8 @@ void judge_against(Report& report, Opened& subject, const std::vector<std::strin
       return fail(report, make_problem("interrupted", {}, "stopped"));
     const auto base = store.open(path);
     if (!base) {
-      report.comparisons.push_back(not_compared(subject.name(), path, base.error().message));
-      report.comparisons.back().problems.push_back(base.error());
+      report.comparisons.push_back(
+          not_compared(subject.name(), path, could_not_open(path, base.error())));
       fail(report, base.error());
       continue;
     }

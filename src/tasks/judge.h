@@ -22,6 +22,9 @@ struct JudgeOptions {
 void judge_against(Report& report, Opened& subject, const std::vector<std::string>& bases,
                    OpenedStore& store, const JudgeOptions& options);
 
+// Why an argument that open_argument() refused was not compared.
+std::string could_not_open(const std::string& path, const Problem& problem);
+
 // The line of a pair that was never compared.
 Comparison not_compared(std::string subject, std::string base, std::string why);
 

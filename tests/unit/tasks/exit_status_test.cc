@@ -98,3 +98,14 @@ TEST_CASE("an undecided verdict is inconclusive") {
   report.comparisons[1].verdict.derived = "no";
   CHECK_FALSE(outcome_of(report, Severity::error).inconclusive);
 }
+
+TEST_CASE("no weights and nothing but pointers end with 3, missing shards of a model with 1") {
+  Report report;
+  report.command = "inspect";
+  report.problems = {make_problem("weights-not-downloaded", "a", "b")};
+  CHECK(exit_status(outcome_of(report, Severity::error), false) == 1);
+  report.nothing_to_do = true;
+  CHECK(exit_status(outcome_of(report, Severity::error), false) == 3);
+  report.problems.push_back(make_problem("symlink-escape", "a", "b"));
+  CHECK(exit_status(outcome_of(report, Severity::error), false) == 1);
+}

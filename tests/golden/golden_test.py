@@ -1,0 +1,179 @@
+#!/usr/bin/python3
+"""Runs the real binary over every case and compares its output byte for byte.
+
+usage: golden_test.py BINARY [--update] [CASE…]
+
+A case is a folder under tests/golden/cases: `command` holds the words behind the program's name,
+`stdout`, `stderr` and `exit` what must come out; a file `stdin` is fed in, and files the command
+writes are compared with `files/NAME`. Commands run in a fresh folder that holds the fixtures as
+`models`, `weights` and `attacks`, and the small directories built below. JSON on stdout or in a
+file is also held against its schema. --update rewrites what is expected; the diff is reviewed.
+"""
+
+import json
+import os
+import pathlib
+import shlex
+import struct
+import subprocess
+import sys
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+SCHEMAS = {"pedigree-report/1": "report-1", "pedigree-problems/1": "problems-1"}
+
+try:
+    import jsonschema
+except ImportError:
+    jsonschema = None
+    print("SKIPPED: schema validation of goldens (no python3-jsonschema); unit tests validate")
+
+
+def safetensors(tensors, metadata=None):
+    """The bytes of a safetensors file of F32 tensors: {name: (shape, values)}."""
+    header, data = {}, b""
+    if metadata:
+        header["__metadata__"] = metadata
+    for name, (shape, values) in tensors.items():
+        part = struct.pack(f"<{len(values)}f", *values)
+        header[name] = {"dtype": "F32", "shape": shape,
+                        "data_offsets": [len(data), len(data) + len(part)]}
+        data += part
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    return struct.pack("<Q", len(text)) + text + data
+
+
+def build(root):
+    """Models too small, broken or odd to be fixtures; every byte is written here."""
+    def put(path, data):
+        target = root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data if isinstance(data, bytes) else data.encode())
+
+    tiny = safetensors({"a": ([2, 3], [1, 2, 3, 4, 5, 6]), "b": ([2], [0.5, -0.5])})
+    put("tiny/model.safetensors", tiny)
+    put("tiny/README.md", "---\nbase_model: org/Base\nlicense: mit\n---\n# Tiny\n")
+    put("sums-missing", "ab" * 32 + "  absent.bin\n")
+    put("truncated/model.safetensors", tiny[:60])
+    hostile = "bad\n\x1b[31m\u202e<script>|`x`[a](http://e.x)"
+    put("hostile/model.safetensors", safetensors({hostile: ([2], [1, 2])}))
+    put("hostile/README.md", "---\nbase_model: \"<b>org</b>/x|y\"\n---\n")
+    put("pointers/model.safetensors",
+        "version https://git-lfs.github.com/spec/v1\n"
+        f"oid sha256:{'ab' * 32}\nsize 13000000000\n")
+    (root / "empty").mkdir()
+    put("error-page/model.safetensors", "<!DOCTYPE html><html>not found</html>")
+    put("pairs.tsv", "tiny\ttiny\nmissing\ttiny\nno tab here\n")
+    put("config-typo.json", "{\"thread\": 1}\n")
+    for name in ("models", "weights", "attacks"):
+        (root / name).symlink_to(ROOT / "fixtures" / name)
+
+
+def clean_environment(home):
+    return {"PATH": "/usr/bin:/bin", "HOME": str(home), "LC_ALL": "C.UTF-8", "COLUMNS": "100",
+            "PEDIGREE_DETERMINISTIC": "1", "PEDIGREE_THREADS": "2"}
+
+
+def documents_in(text):
+    """The JSON documents in a report: one, or one a line."""
+    text = text.strip()
+    if not text.startswith("{"):
+        return []
+    try:
+        return [json.loads(text)]
+    except json.JSONDecodeError:
+        return [json.loads(line) for line in text.splitlines()]
+
+
+def schema_faults(text):
+    if jsonschema is None:
+        return []
+    faults = []
+    for document in documents_in(text):
+        name = SCHEMAS.get(document.get("schema"))
+        if name is None:
+            continue
+        schema = json.loads((ROOT / "schemas" / f"{name}.schema.json").read_text())
+        faults += [f"{'/'.join(map(str, e.path))}: {e.message[:200]}"
+                   for e in jsonschema.Draft202012Validator(schema).iter_errors(document)]
+    return faults
+
+
+def run(binary, case):
+    """{name: bytes} of what the case puts out."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = pathlib.Path(folder)
+        build(root)
+        before = {p for p in root.rglob("*") if not p.is_symlink()}
+        words = shlex.split((case / "command").read_text())
+        stdin = (case / "stdin").read_bytes() if (case / "stdin").exists() else b""
+        done = subprocess.run([binary, *words], cwd=root, input=stdin, capture_output=True,
+                              env=clean_environment(root), timeout=300, check=False)
+        out = {"stdout": done.stdout, "stderr": done.stderr, "exit": b"%d\n" % done.returncode}
+        for path in sorted(root.rglob("*")):
+            if path not in before and path.is_file() and not path.is_symlink():
+                out[f"files/{path.relative_to(root)}"] = path.read_bytes()
+        return out
+
+
+def expected_of(case):
+    return {str(p.relative_to(case)): p.read_bytes() for p in case.rglob("*")
+            if p.is_file() and p.name not in ("command", "stdin")}
+
+
+def write(case, out):
+    for name in expected_of(case).keys() - out.keys():
+        (case / name).unlink()
+    for name, data in out.items():
+        target = case / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
+
+
+def difference(want, got):
+    """The first line that differs, both sides."""
+    a, b = want.decode(errors="replace").splitlines(), got.decode(errors="replace").splitlines()
+    for number, pair in enumerate(zip(a + [None], b + [None]), 1):
+        if pair[0] != pair[1]:
+            return f"line {number}:\n  wanted {pair[0]!r}\n  got    {pair[1]!r}"
+    return f"wanted {len(a)} lines, got {len(b)}"
+
+
+def faults_of(case, out):
+    want = expected_of(case)
+    faults = [f"{name} is not expected" for name in out.keys() - want.keys()]
+    faults += [f"{name} was not written" for name in want.keys() - out.keys()]
+    faults += [f"{name}: {difference(want[name], out[name])}"
+               for name in sorted(want.keys() & out.keys()) if want[name] != out[name]]
+    return faults
+
+
+def main():
+    words = [w for w in sys.argv[1:] if w != "--update"]
+    update = "--update" in sys.argv
+    if not words:
+        sys.exit(__doc__)
+    binary, wanted = os.path.abspath(words[0]), set(words[1:])
+    failed = ran = 0
+    for case in sorted(p.parent for p in (HERE / "cases").glob("*/command")):
+        if wanted and case.name not in wanted:
+            continue
+        ran += 1
+        out = run(binary, case)
+        faults = schema_faults(out["stdout"].decode())
+        faults += [f for name in out if name.endswith(".json") for f in schema_faults(out[name].decode())]
+        if update:
+            write(case, out)
+        else:
+            faults += faults_of(case, out)
+        for fault in faults:
+            print(f"{case.name}: {fault}")
+        failed += bool(faults)
+    print(f"{ran} cases, {failed} failed")
+    sys.exit(1 if failed or not ran else 0)
+
+
+if __name__ == "__main__":
+    main()
