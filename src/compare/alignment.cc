@@ -1,7 +1,6 @@
 #include "compare/alignment.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include "base/parallel.h"
 #include "model/weights.h"
@@ -51,8 +50,7 @@ std::optional<Sampled> sampled_rows(const Fingerprint& sketch, int layer, const 
   if (gate == nullptr || up == nullptr || other_gate == nullptr) return std::nullopt;
   const auto dimensions = shared_places(gate->cols, other_gate->cols);
   if (dimensions.subject.size() < fewest_shared || gate->rows != up->rows) return std::nullopt;
-  std::vector<std::size_t> every(gate->rows.size());
-  std::iota(every.begin(), every.end(), std::size_t{0});
+  const auto every = first_indices(gate->rows.size());
   Sampled sampled{.neurons = gate->rows,
                   .gate = part_of(*gate, every, dimensions.subject),
                   .up = part_of(*up, every, dimensions.subject)};

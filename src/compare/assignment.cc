@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <limits>
-#include <numeric>
 #include <utility>
 
 #include "base/problem.h"
@@ -43,8 +42,7 @@ class Solver {
  private:
   void augment(std::size_t start) {
     std::ranges::fill(distance_, std::numeric_limits<double>::infinity());
-    open_.resize(cost_.cols);
-    std::iota(open_.begin(), open_.end(), std::size_t{0});
+    open_ = first_indices(cost_.cols);
     scanned_.clear();
     std::size_t row = start;
     double reached = 0;
@@ -118,9 +116,14 @@ class Solver {
 
 }  // namespace
 
+std::vector<std::size_t> first_indices(std::size_t count) {
+  std::vector<std::size_t> indices(count);
+  for (std::size_t i = 0; i < count; ++i) indices[i] = i;
+  return indices;
+}
+
 std::vector<std::size_t> seeded_permutation(std::size_t size, std::uint64_t seed) {
-  std::vector<std::size_t> order(size);
-  std::iota(order.begin(), order.end(), std::size_t{0});
+  auto order = first_indices(size);
   for (std::size_t i = size; i > 1; --i) {
     std::swap(order[i - 1], order[static_cast<std::size_t>(next_random(seed) % i)]);
   }

@@ -36,6 +36,8 @@ struct Matrix {
 // index order, which fakes matches. O(rows² · cols).
 std::vector<std::size_t> best_assignment(const Matrix& similarity, std::uint64_t seed);
 
+std::vector<std::size_t> first_indices(std::size_t count);  // 0 … count-1
+
 // A permutation of 0 … size-1 drawn from `seed` (SplitMix64, Fisher–Yates).
 std::vector<std::size_t> seeded_permutation(std::size_t size, std::uint64_t seed);
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <numeric>
 #include <set>
 #include <string_view>
 
@@ -176,8 +175,8 @@ Change* find_change(std::vector<Change>& all, std::string_view role, int layer) 
 }
 
 double factor_of(std::span<const double> subject, std::span<const double> base) {
-  const double across = std::inner_product(base.begin(), base.end(), subject.begin(), 0.0);
-  const double own = std::inner_product(base.begin(), base.end(), base.begin(), 0.0);
+  const double across = product(base, subject);
+  const double own = product(base, base);
   return own > 0 ? across / own : 1;
 }
 
@@ -185,6 +184,42 @@ std::vector<double> column(const Matrix& matrix, std::size_t index) {
   std::vector<double> values(matrix.rows);
   for (std::size_t i = 0; i < matrix.rows; ++i) values[i] = matrix.at(i, index);
   return values;
+}
+
+using UpDown = std::vector<std::pair<Change*, Change*>>;
+
+UpDown up_down_pairs(std::vector<Change>& all) {
+  UpDown pairs;
+  for (Change& up : all) {
+    if (up.role != "ffn.up") continue;
+    Change* down = find_change(all, "ffn.down", up.subject_layer);
+    if (down != nullptr && down->subject.cols == up.subject.rows) pairs.emplace_back(&up, down);
+  }
+  return pairs;
+}
+
+// Per neuron how far up was scaled, and how far down undoes it; both ≥ 1.
+void add_factors(const Change& up, const Change& down, std::vector<double>& sizes,
+                 std::vector<double>& undone) {
+  for (std::size_t i = 0; i < up.subject.rows; ++i) {
+    const double c = std::abs(factor_of(up.subject.row(i), up.base.row(i)));
+    const double d = std::abs(factor_of(column(down.subject, i), column(down.base, i)));
+    if (c <= 0 || d <= 0) continue;
+    sizes.push_back(std::max(c, 1 / c));
+    undone.push_back(std::max(c * d, 1 / (c * d)));
+  }
+}
+
+void divide_by_factors(Change& up, Change& down) {
+  for (std::size_t i = 0; i < up.subject.rows; ++i) {
+    const double c = factor_of(up.subject.row(i), up.base.row(i));
+    const double d = factor_of(column(down.subject, i), column(down.base, i));
+    if (c == 0 || d == 0) continue;
+    for (double& value : up.subject.row(i)) value /= c;
+    for (std::size_t j = 0; j < down.subject.rows; ++j) down.subject.at(j, i) /= d;
+  }
+  measure(up);
+  measure(down);
 }
 
 }  // namespace
@@ -226,37 +261,15 @@ Result<std::vector<Change>> changes(const Side& subject, const Side& base,
 Rescaling take_out_rescaling(std::vector<Change>& all) {
   std::vector<double> sizes;
   std::vector<double> undone;
-  std::vector<std::pair<Change*, Change*>> pairs;
-  for (Change& up : all) {
-    if (up.role != "ffn.up") continue;
-    Change* down = find_change(all, "ffn.down", up.subject_layer);
-    if (down == nullptr || down->subject.cols != up.subject.rows) continue;
-    pairs.emplace_back(&up, down);
-    for (std::size_t i = 0; i < up.subject.rows; ++i) {
-      const double c = std::abs(factor_of(up.subject.row(i), up.base.row(i)));
-      const double d = std::abs(factor_of(column(down->subject, i), column(down->base, i)));
-      if (c <= 0 || d <= 0) continue;
-      sizes.push_back(std::max(c, 1 / c));
-      undone.push_back(std::max(c * d, 1 / (c * d)));
-    }
-  }
+  const auto pairs = up_down_pairs(all);
+  for (const auto& [up, down] : pairs) add_factors(*up, *down, sizes, undone);
   Rescaling rescaling;
   if (sizes.empty()) return rescaling;
   rescaling.median_factor = median(sizes);
   rescaling.found =
       rescaling.median_factor > 1.1 && median(undone) - 1 < 0.2 * (rescaling.median_factor - 1);
   if (!rescaling.found) return rescaling;
-  for (auto& [up, down] : pairs) {
-    for (std::size_t i = 0; i < up->subject.rows; ++i) {
-      const double c = factor_of(up->subject.row(i), up->base.row(i));
-      const double d = factor_of(column(down->subject, i), column(down->base, i));
-      if (c == 0 || d == 0) continue;
-      for (double& value : up->subject.row(i)) value /= c;
-      for (std::size_t j = 0; j < down->subject.rows; ++j) down->subject.at(j, i) /= d;
-    }
-    measure(*up);
-    measure(*down);
-  }
+  for (const auto& [up, down] : pairs) divide_by_factors(*up, *down);
   return rescaling;
 }
 

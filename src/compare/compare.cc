@@ -162,7 +162,7 @@ class Comparer {
          .value = static_cast<double>(values),
          .null = Evidence::Null::digest,
          .samples = values,
-         .stage = *found_.stage,
+         .stage = found_.stage.value_or(""),
          .because = fmt::format("{} sampled values of informative matrices are equal to the last "
                                 "bit, or the other side's rounded into the stored type.",
                                 values)});
@@ -262,7 +262,7 @@ class Comparer {
   }
 
   void note_origin(const Origin& origin) {
-    Evidence evidence{.statistic = "common-origin/1", .stage = *found_.stage};
+    Evidence evidence{.statistic = "common-origin/1", .stage = found_.stage.value_or("")};
     evidence.outcome = origin.measured ? Outcome::measured : Outcome::insufficient;
     evidence.value = origin.gains.value_or(0);
     evidence.samples = subject_.sketch.gains.size();
@@ -315,7 +315,7 @@ class Comparer {
       why_not_ = "the models are too small or share too few sampled units for a power statement";
       return;
     }
-    result_.verdict.power_cosine = *power;
+    result_.verdict.power_cosine = power;
     result_.verdict.relation = "independent";
     result_.verdict.mechanisms = {"independent"};
     result_.verdict.derived = "no";

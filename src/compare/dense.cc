@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <numeric>
 
 #include "base/parallel.h"
 
@@ -13,8 +12,7 @@ namespace {
 constexpr int most_iterations = 60;
 
 std::vector<double> ranks(std::span<const double> values) {
-  std::vector<std::size_t> order(values.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
+  auto order = first_indices(values.size());
   std::ranges::sort(order, {}, [&](std::size_t i) { return values[i]; });
   std::vector<double> rank(values.size());
   for (std::size_t i = 0; i < order.size();) {
@@ -128,6 +126,7 @@ double median(std::vector<double> values) {
 std::vector<std::size_t> spread_places(std::size_t size, std::size_t count) {
   std::vector<std::size_t> places;
   const std::size_t wanted = std::min(size, count);
+  places.reserve(wanted);
   for (std::size_t i = 0; i < wanted; ++i) {
     places.push_back(wanted == 1 ? 0 : i * (size - 1) / (wanted - 1));
   }

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <numeric>
 #include <set>
 #include <tuple>
 
@@ -77,7 +76,7 @@ std::optional<Problem> compare_tensors(const Model& subject, const CanonicalTens
       std::max<std::uint64_t>(1, values_at_once / std::max<std::uint64_t>(1, mine.cols));
   for (std::uint64_t first = 0; first < rows; first += step) {
     std::vector<std::uint64_t> wanted(std::min(step, rows - first));
-    std::iota(wanted.begin(), wanted.end(), first);
+    for (std::size_t i = 0; i < wanted.size(); ++i) wanted[i] = first + i;
     const auto a = read_rows(subject, mine, wanted);
     if (!a) return a.error();
     const auto b = read_rows(base, theirs, wanted);

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "base/parallel.h"
+#include "compare/dense.h"
 #include "model/weights.h"
 #include "tensor/reduce.h"
 
@@ -62,7 +62,7 @@ Matrix responses_of(std::span<const float> rows, std::span<const float> tokens, 
 Result<std::vector<std::uint64_t>> chosen_neurons(const Model& model, const CanonicalTensor& gate,
                                                   std::span<const float> tokens) {
   std::vector<std::uint64_t> neurons(gate.rows);
-  std::iota(neurons.begin(), neurons.end(), std::uint64_t{0});
+  for (std::size_t i = 0; i < neurons.size(); ++i) neurons[i] = i;
   if (gate.rows <= all_below) return neurons;
   const std::size_t width = gate.cols;
   const auto first = tokens.subspan(0, std::min(tokens.size(), choosing_tokens * width));
@@ -87,9 +87,9 @@ void regress_up_on_gate(const Matrix& gate, Matrix& up) {
   for (std::size_t i = 0; i < gate.rows; ++i) {
     const auto g = gate.row(i);
     const auto u = up.row(i);
-    const double squares = std::inner_product(g.begin(), g.end(), g.begin(), 0.0);
+    const double squares = product(g, g);
     if (squares <= 0) continue;
-    const double slope = std::inner_product(g.begin(), g.end(), u.begin(), 0.0) / squares;
+    const double slope = product(g, u) / squares;
     for (std::size_t j = 0; j < g.size(); ++j) u[j] -= slope * g[j];
   }
 }
