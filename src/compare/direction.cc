@@ -20,6 +20,7 @@ Result<Matrix> centred_rows(const Model& model, std::uint64_t first, std::uint64
   if (tensor == nullptr || last > tensor->rows || first >= last) return matrix;
   std::vector<std::uint64_t> rows;
   const std::uint64_t count = std::min(most_rows, last - first);
+  rows.reserve(count);
   for (std::uint64_t i = 0; i < count; ++i) rows.push_back(first + i * (last - first) / count);
   auto values = read_rows(model, *tensor, rows);
   if (!values) return std::unexpected(std::move(values.error()));
