@@ -51,26 +51,14 @@ void add_token_rows(std::vector<Change>& all, const Side& subject, const Side& b
   const Block* a = subject.sketch.block(role, -1);
   const Block* b = base.sketch.block(role, -1);
   if (a == nullptr || b == nullptr) return;
-  const CommonTokens tokens = common_tokens(subject.sketch, base.sketch);
+  const SharedPlaces rows = common_token_places(*a, *b, common_tokens(subject.sketch, base.sketch));
   const auto cols = shared_places(a->cols, b->cols);
-  std::vector<std::size_t> a_rows;
-  std::vector<std::size_t> b_rows;
-  for (std::size_t i = 0; i < tokens.subject_rows.size(); ++i) {
-    const auto at_a = std::ranges::lower_bound(a->rows, tokens.subject_rows[i]);
-    const auto at_b = std::ranges::lower_bound(b->rows, tokens.base_rows[i]);
-    if (at_a == a->rows.end() || at_b == b->rows.end() || *at_a != tokens.subject_rows[i] ||
-        *at_b != tokens.base_rows[i]) {
-      continue;
-    }
-    a_rows.push_back(static_cast<std::size_t>(at_a - a->rows.begin()));
-    b_rows.push_back(static_cast<std::size_t>(at_b - b->rows.begin()));
-  }
-  if (a_rows.empty() || cols.subject.empty()) return;
+  if (rows.subject.empty() || cols.subject.empty()) return;
   all.push_back({.role = std::string(role),
-                 .subject = part_of(*a, a_rows, cols.subject),
-                 .base = part_of(*b, b_rows, cols.base),
-                 .subject_steps = steps_of(*a, a_rows, cols.subject),
-                 .base_steps = steps_of(*b, b_rows, cols.base),
+                 .subject = part_of(*a, rows.subject, cols.subject),
+                 .base = part_of(*b, rows.base, cols.base),
+                 .subject_steps = steps_of(*a, rows.subject, cols.subject),
+                 .base_steps = steps_of(*b, rows.base, cols.base),
                  .subject_type = find_element_type(a->element_type),
                  .base_type = find_element_type(b->element_type)});
 }

@@ -93,6 +93,32 @@ bool comparable(const CanonicalTensor& mine, const CanonicalTensor& theirs) {
   return mine.rows == theirs.rows || is_vocabulary(mine.role);
 }
 
+// Names every tensor's counterpart, by the subject's canonical order; null where
+// there is none.
+std::vector<const CanonicalTensor*> matched_tensors(const Model& subject, const Model& base,
+                                                    const LayerMap& layers, ExactPass& pass) {
+  pass.tensors.resize(subject.canonical.size());
+  std::vector<const CanonicalTensor*> counterparts(subject.canonical.size());
+  std::set<const CanonicalTensor*> used;
+  for (std::size_t i = 0; i < subject.canonical.size(); ++i) {
+    const CanonicalTensor& mine = subject.canonical[i];
+    ExactTensor& tensor = pass.tensors[i];
+    tensor.role = mine.role;
+    tensor.layer = mine.layer;
+    tensor.base_layer = base_layer_of(layers, mine.layer);
+    tensor.name = subject.tensors[mine.tensor].entry.name;
+    const CanonicalTensor* theirs =
+        tensor.base_layer < -1 ? nullptr : base.find(mine.role, tensor.base_layer, mine.expert);
+    if (theirs == nullptr || !comparable(mine, *theirs)) continue;
+    used.insert(theirs);
+    tensor.base_name = base.tensors[theirs->tensor].entry.name;
+    counterparts[i] = theirs;
+  }
+  pass.base_unmatched = static_cast<std::uint64_t>(
+      std::ranges::count_if(base.canonical, [&](const auto& t) { return !used.contains(&t); }));
+  return counterparts;
+}
+
 using DigestKey = std::tuple<int, std::string, int>;
 
 }  // namespace
@@ -111,34 +137,17 @@ bool ExactPass::all_same() const {
 }
 
 Result<ExactPass> exact_pass(const Model& subject, const Model& base, const LayerMap& layers,
-                             const std::function<bool(const CanonicalTensor&)>& wanted,
-                             unsigned threads, const Progress& progress) {
+                             const ExactOptions& options) {
   ExactPass pass;
-  pass.tensors.resize(subject.canonical.size());
-  std::vector<const CanonicalTensor*> counterparts(subject.canonical.size());
-  std::set<const CanonicalTensor*> used;
-  for (std::size_t i = 0; i < subject.canonical.size(); ++i) {
-    const CanonicalTensor& mine = subject.canonical[i];
-    ExactTensor& tensor = pass.tensors[i];
-    tensor.role = mine.role;
-    tensor.layer = mine.layer;
-    tensor.base_layer = base_layer_of(layers, mine.layer);
-    tensor.name = subject.tensors[mine.tensor].entry.name;
-    const CanonicalTensor* theirs =
-        tensor.base_layer < -1 ? nullptr : base.find(mine.role, tensor.base_layer, mine.expert);
-    if (theirs == nullptr || !comparable(mine, *theirs)) continue;
-    used.insert(theirs);
-    tensor.base_name = base.tensors[theirs->tensor].entry.name;
-    if (wanted(mine)) counterparts[i] = theirs;
-  }
-  pass.base_unmatched = static_cast<std::uint64_t>(
-      std::ranges::count_if(base.canonical, [&](const auto& t) { return !used.contains(&t); }));
-  auto problem = parallel_for(counterparts.size(), threads, progress,
-                              [&](std::size_t i) -> std::optional<Problem> {
-                                if (counterparts[i] == nullptr) return std::nullopt;
-                                return compare_tensors(subject, subject.canonical[i], base,
-                                                       *counterparts[i], pass.tensors[i]);
-                              });
+  const auto counterparts = matched_tensors(subject, base, layers, pass);
+  auto problem =
+      parallel_for(counterparts.size(), options.threads, options.progress,
+                   [&](std::size_t i) -> std::optional<Problem> {
+                     const CanonicalTensor& mine = subject.canonical[i];
+                     if (counterparts[i] == nullptr) return std::nullopt;
+                     if (options.wanted && !options.wanted(mine)) return std::nullopt;
+                     return compare_tensors(subject, mine, base, *counterparts[i], pass.tensors[i]);
+                   });
   if (problem) return std::unexpected(std::move(*problem));
   return pass;
 }

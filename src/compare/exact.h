@@ -42,12 +42,17 @@ struct ExactPass {
   bool all_same() const;  // every informative tensor on both sides equal, or rounded one way
 };
 
-// Reads both models' counterparts under the layer map in bounded pieces; tensors
-// for which `wanted` is false are left as unmatched. Rows of the embedding and
-// the head are compared by number on the rows both have.
+struct ExactOptions {
+  // Which of the subject's tensors to read; the others stay unmatched. All when empty.
+  std::function<bool(const CanonicalTensor&)> wanted = {};
+  unsigned threads = 0;
+  Progress progress = {};
+};
+
+// Reads both models' counterparts under the layer map in bounded pieces. Rows of
+// the embedding and the head are compared by number on the rows both have.
 Result<ExactPass> exact_pass(const Model& subject, const Model& base, const LayerMap& layers,
-                             const std::function<bool(const CanonicalTensor&)>& wanted,
-                             unsigned threads, const Progress& progress);
+                             const ExactOptions& options = {});
 
 // The same answer from stored digests; nothing is read.
 ExactPass exact_pass(const ModelDigests& subject, const ModelDigests& base, const LayerMap& layers);

@@ -180,9 +180,9 @@ class KindFinder {
     if (find_lattice()) return std::nullopt;
     auto lora = low_rank_update(subject_, base_, descent_.alignment, changes_);
     if (!lora) return std::move(lora.error());
-    if (*lora && !rescaled_) {
+    if (lora->has_value() && !rescaled_) {
       add("lora-merge");
-      kind_.lora = std::move(**lora);
+      kind_.lora = std::move(*lora);
       return std::nullopt;
     }
     if (auto problem = find_untouched()) return problem;
@@ -221,9 +221,8 @@ class KindFinder {
     if (!structure_is_equal()) return std::nullopt;
     std::optional<ExactPass> pass;
     if (subject_.weights != nullptr && base_.weights != nullptr && !options_.quick) {
-      auto read = exact_pass(
-          *subject_.weights, *base_.weights, descent_.alignment.layers,
-          [](const CanonicalTensor&) { return true; }, options_.threads, options_.progress);
+      auto read = exact_pass(*subject_.weights, *base_.weights, descent_.alignment.layers,
+                             {.threads = options_.threads, .progress = options_.progress});
       if (!read) return std::move(read.error());
       pass = std::move(*read);
     } else if (subject_.sketch.digests && base_.sketch.digests) {
@@ -234,14 +233,12 @@ class KindFinder {
       add("finetune");
       return std::nullopt;
     }
-    kind_.exact = std::move(pass);
-    note_exact_pass();
+    note_exact_pass(*pass);
     return std::nullopt;
   }
 
-  void note_exact_pass() {
+  void note_exact_pass(const ExactPass& pass) {
     using enum ExactTensor::State;
-    const ExactPass& pass = *kind_.exact;
     std::uint64_t moved = 0;
     std::uint64_t values = 0;
     for (const ExactTensor& tensor : pass.tensors) {
@@ -283,8 +280,9 @@ class KindFinder {
     if (subject_.weights != nullptr && base_.weights != nullptr && !options_.quick) {
       auto pass = exact_pass(
           *subject_.weights, *base_.weights, descent_.alignment.layers,
-          [&](const CanonicalTensor& t) { return same.contains({t.role, t.layer}); },
-          options_.threads, options_.progress);
+          {.wanted = [&](const CanonicalTensor& t) { return same.contains({t.role, t.layer}); },
+           .threads = options_.threads,
+           .progress = options_.progress});
       if (!pass) return std::move(pass.error());
       for (const ExactTensor& tensor : pass->tensors) {
         if (tensor.state == ExactTensor::State::changed) same.erase({tensor.role, tensor.layer});

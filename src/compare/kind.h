@@ -37,8 +37,7 @@ struct Kind {
   std::vector<RoleChange> change = {};
   std::vector<std::string> changed_tensors = {};
   std::vector<Evidence> evidence = {};
-  std::optional<ExactPass> exact = {};  // when a full pass was made
-  bool equal_on_sample_only = false;    // equal as far as looked, digests would tell
+  bool equal_on_sample_only = false;  // equal as far as looked, digests would tell
 };
 
 Result<Kind> kind_of(const Side& subject, const Side& base, const Descent& descent,

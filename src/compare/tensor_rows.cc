@@ -61,9 +61,8 @@ Result<std::vector<TensorRow>> tensor_rows(const Side& subject, const Side& base
                                            const std::vector<RoleChange>& change,
                                            const CompareOptions& options) {
   if (subject.weights != nullptr && base.weights != nullptr) {
-    const auto pass = exact_pass(
-        *subject.weights, *base.weights, layers, [](const CanonicalTensor&) { return true; },
-        options.threads, options.progress);
+    const auto pass = exact_pass(*subject.weights, *base.weights, layers,
+                                 {.threads = options.threads, .progress = options.progress});
     if (!pass) return std::unexpected(pass.error());
     auto rows = rows_of(*pass, true);
     add_tensors_without_role(*subject.weights, rows);

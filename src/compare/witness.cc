@@ -133,22 +133,11 @@ std::optional<View> token_view(const Fingerprint& subject, const Fingerprint& ba
   const Block* a = subject.block(role, -1);
   const Block* b = base.block(role, -1);
   if (a == nullptr || b == nullptr) return std::nullopt;
-  std::vector<std::size_t> a_rows;
-  std::vector<std::size_t> b_rows;
-  for (std::size_t i = 0; i < tokens.subject_rows.size(); ++i) {
-    const auto at_a = std::ranges::lower_bound(a->rows, tokens.subject_rows[i]);
-    const auto at_b = std::ranges::lower_bound(b->rows, tokens.base_rows[i]);
-    if (at_a == a->rows.end() || at_b == b->rows.end() || *at_a != tokens.subject_rows[i] ||
-        *at_b != tokens.base_rows[i]) {
-      continue;
-    }
-    a_rows.push_back(static_cast<std::size_t>(at_a - a->rows.begin()));
-    b_rows.push_back(static_cast<std::size_t>(at_b - b->rows.begin()));
-  }
+  const SharedPlaces rows = common_token_places(*a, *b, tokens);
   const auto cols = shared_places(a->cols, b->cols);
-  if (a_rows.size() < fewest_units || cols.subject.size() < fewest_units) return std::nullopt;
-  return View{.subject = part_of(*a, a_rows, cols.subject, true),
-              .base = part_of(*b, b_rows, cols.base, true)};
+  if (rows.subject.size() < fewest_units || cols.subject.size() < fewest_units) return std::nullopt;
+  return View{.subject = part_of(*a, rows.subject, cols.subject, true),
+              .base = part_of(*b, rows.base, cols.base, true)};
 }
 
 }  // namespace
@@ -169,6 +158,22 @@ SharedPlaces shared_places(std::span<const std::uint64_t> subject,
     }
   }
   return shared;
+}
+
+SharedPlaces common_token_places(const Block& subject, const Block& base,
+                                 const CommonTokens& tokens) {
+  SharedPlaces places;
+  for (std::size_t i = 0; i < tokens.subject_rows.size(); ++i) {
+    const auto mine = std::ranges::lower_bound(subject.rows, tokens.subject_rows[i]);
+    const auto theirs = std::ranges::lower_bound(base.rows, tokens.base_rows[i]);
+    if (mine == subject.rows.end() || theirs == base.rows.end() ||
+        *mine != tokens.subject_rows[i] || *theirs != tokens.base_rows[i]) {
+      continue;
+    }
+    places.subject.push_back(static_cast<std::size_t>(mine - subject.rows.begin()));
+    places.base.push_back(static_cast<std::size_t>(theirs - base.rows.begin()));
+  }
+  return places;
 }
 
 Matrix part_of(const Block& block, std::span<const std::size_t> rows,

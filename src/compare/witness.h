@@ -94,6 +94,10 @@ struct SharedPlaces {
 SharedPlaces shared_places(std::span<const std::uint64_t> subject,
                            std::span<const std::uint64_t> base);
 
+// Places, in a block of token rows of each side, of the tokens both sampled.
+SharedPlaces common_token_places(const Block& subject, const Block& base,
+                                 const CommonTokens& tokens);
+
 // The rows and columns of a block at the given positions; transposed on request.
 Matrix part_of(const Block& block, std::span<const std::size_t> rows,
                std::span<const std::size_t> cols, bool transposed = false);
