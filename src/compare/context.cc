@@ -36,7 +36,7 @@ SketchOverlap overlap_of(const TokenizerSketch& a, const TokenizerSketch& b) {
   const SharedPlaces shared = shared_places(a.smallest, b.smallest);
   std::size_t same = 0;
   for (std::size_t i = 0; i < shared.subject.size(); ++i) {
-    same += a.smallest_ids[shared.subject[i]] == b.smallest_ids[shared.base[i]] ? 1 : 0;
+    same += a.smallest_ids[shared.subject[i]] == b.smallest_ids[shared.base[i]] ? 1U : 0U;
   }
   overlap.common = shared.subject.size();
   const std::size_t smaller = std::min(below(a), below(b));

@@ -43,7 +43,7 @@ bool shows_lattice(const Fingerprint& sketch) {
   for (const Block& block : sketch.blocks) {
     if (block.layer < 0) continue;
     ++matrices;
-    with += block.steps.empty() ? 0 : 1;
+    with += block.steps.empty() ? 0U : 1U;
   }
   return with > 0 && 2 * with >= matrices;
 }

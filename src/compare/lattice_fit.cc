@@ -31,7 +31,7 @@ std::optional<LatticeFit> lattice_fit(const std::vector<Change>& all) {
       if (step <= 0) continue;
       ++looked_at;
       const double delta = std::abs(change.subject.values[i] - change.base.values[i]);
-      inside += delta <= allowance(change, i, step) ? 1 : 0;
+      inside += delta <= allowance(change, i, step) ? 1U : 0U;
     }
     if (looked_at == 0) continue;
     ++fit.matrices;

@@ -82,7 +82,7 @@ class Searcher {
   std::size_t support_of(const LayerMap& map, const Cell& hidden, std::size_t cells) const {
     std::size_t support = stands_out(hidden, 1) ? 1 : 0;
     for (const auto& [a, b] : map) {
-      support += is_shared(a, b, cells) ? 1 : 0;
+      support += is_shared(a, b, cells) ? 1U : 0U;
     }
     return support;
   }

@@ -88,8 +88,8 @@ std::size_t informative_units(const std::vector<View>& views) {
                                    return has_length(view.subject.row(i)) &&
                                           has_length(view.base.row(i));
                                  })
-                 ? 1
-                 : 0;
+                 ? 1U
+                 : 0U;
   }
   return count;
 }
