@@ -49,7 +49,7 @@ int without_verb(const std::vector<std::string>& words) {
 }
 
 int run_command(const Command& command, const std::vector<std::string>& words,
-                std::vector<std::string> rest, const Environment& environment) {
+                const std::vector<std::string>& rest, const Environment& environment) {
   const auto arguments = parse_arguments(command.options, rest);
   if (!arguments) return usage(arguments.error().message, command.name);
   if (arguments->has("help")) return print(command_help(command));
@@ -57,8 +57,7 @@ int run_command(const Command& command, const std::vector<std::string>& words,
   auto settings = settings_from(*arguments, environment);
   if (!settings) return usage(settings.error().message, command.name);
   Session session(words, std::move(*settings), environment);
-  const int status = command.run(*arguments, session);
-  return status;
+  return command.run(*arguments, session);
 }
 
 }  // namespace
@@ -75,7 +74,7 @@ int run_application(const std::vector<std::string>& words, const Environment& en
   if (command->run == nullptr) {
     return usage(fmt::format("'{}' is not available in this version", verb));
   }
-  return run_command(*command, words, std::move(rest), environment);
+  return run_command(*command, words, rest, environment);
 }
 
 }  // namespace pedigree

@@ -28,8 +28,7 @@ constexpr std::array options = {
 };
 
 int run_pairs(const Arguments& arguments, Session& session) {
-  const std::string file = arguments.value("pairs");
-  auto lines = read_text_input(file);
+  auto lines = read_text_input(arguments.value("pairs"));
   if (!lines) {
     Report report;
     report.command = "compare";
@@ -37,12 +36,11 @@ int run_pairs(const Arguments& arguments, Session& session) {
     report.problems = {lines.error()};
     return session.finish(std::move(report));
   }
-  PairsRequest request;
-  request.lines = std::move(*lines);
-  request.details = arguments.has("details");
-  request.quick = arguments.has("quick");
-  request.expect = arguments.value("expect");
-  request.run = session.run_options();
+  const PairsRequest request{.lines = std::move(*lines),
+                             .quick = arguments.has("quick"),
+                             .details = arguments.has("details"),
+                             .expect = arguments.value("expect"),
+                             .run = session.run_options()};
   compare_pairs(request, [&](Report report) { session.stream(std::move(report)); });
   return session.finish_stream();
 }
@@ -55,10 +53,10 @@ int run(const Arguments& arguments, Session& session) {
                                      shown(expect), suggestion(expect, wanted)));
   }
   const auto& models = arguments.operands();
-  if (arguments.has("pairs")) {
-    if (!models.empty()) return session.usage("--pairs takes the models from its file");
-    return run_pairs(arguments, session);
+  if (arguments.has("pairs") && !models.empty()) {
+    return session.usage("--pairs takes the models from its file");
   }
+  if (arguments.has("pairs")) return run_pairs(arguments, session);
   if (models.size() < 2) return session.usage("compare takes a SUSPECT and at least one BASE");
   CompareRequest request;
   request.subject = models.front();

@@ -32,8 +32,8 @@ int run(const Arguments& arguments, Session& session) {
     std::ranges::copy_if(all, std::back_inserter(chosen),
                          [&](const Explanation& each) { return each.code == code; });
     if (chosen.size() > before) continue;
-    std::vector<std::string_view> known;
-    for (const Explanation& each : all) known.push_back(each.code);
+    std::vector<std::string_view> known(all.size());
+    std::ranges::transform(all, known.begin(), &Explanation::code);
     return session.usage(fmt::format("'{}' is no code{}", shown(code), suggestion(code, known)));
   }
   return session.finish(chosen);

@@ -25,8 +25,8 @@ int run(const Arguments& arguments, Session& session) {
   const std::string& wanted = arguments.operands().front();
   const auto found = std::ranges::find(all, wanted, &NamedSchema::name);
   if (found != all.end()) return session.print(found->text);
-  std::vector<std::string_view> known;
-  for (const NamedSchema& each : all) known.push_back(each.name);
+  std::vector<std::string_view> known(all.size());
+  std::ranges::transform(all, known.begin(), &NamedSchema::name);
   return session.usage(
       fmt::format("'{}' is no schema{}", shown(wanted), suggestion(wanted, known)));
 }

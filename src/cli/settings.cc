@@ -25,15 +25,15 @@ struct Key {
 };
 
 constexpr std::array keys = {
-    Key{"output"},
-    Key{"fail-on"},
-    Key{"strict", true},
-    Key{"threads"},
-    Key{"quiet", true},
-    Key{"verbose", true},
-    Key{"no-progress", true},
-    Key{"color"},
-    Key{"deterministic", true},
+    Key{.name = "output"},
+    Key{.name = "fail-on"},
+    Key{.name = "strict", .is_flag = true},
+    Key{.name = "threads"},
+    Key{.name = "quiet", .is_flag = true},
+    Key{.name = "verbose", .is_flag = true},
+    Key{.name = "no-progress", .is_flag = true},
+    Key{.name = "color"},
+    Key{.name = "deterministic", .is_flag = true},
 };
 
 using Values = std::map<std::string, std::vector<std::string>, std::less<>>;
@@ -54,8 +54,8 @@ bool is_true(std::string_view text) { return !text.empty() && text != "0" && tex
 std::string take_member(Values& values, const std::string& name, const JsonValue& value) {
   const auto key = std::ranges::find(keys, name, &Key::name);
   if (key == keys.end()) {
-    std::vector<std::string_view> known;
-    for (const Key& each : keys) known.push_back(each.name);
+    std::vector<std::string_view> known(keys.size());
+    std::ranges::transform(keys, known.begin(), &Key::name);
     return fmt::format("unknown key '{}'{}", shown(name), suggestion(name, known));
   }
   auto& slot = values[name];
@@ -158,7 +158,8 @@ std::expected<OutputTarget, UsageError> target_from(std::string_view text) {
 std::expected<std::vector<OutputTarget>, UsageError> outputs_from(const Values& values) {
   std::vector<OutputTarget> targets;
   const auto found = values.find("output");
-  if (found == values.end()) return std::vector{OutputTarget{find_reporter("text"), "-"}};
+  if (found == values.end())
+    return std::vector{OutputTarget{.reporter = find_reporter("text"), .path = "-"}};
   for (const std::string& text : found->second) {
     auto target = target_from(text);
     if (!target) return std::unexpected(target.error());

@@ -198,7 +198,8 @@ void put_files(TextPage& page, const ModelInfo& info) {
   for (const ModelFile& each : info.files) {
     std::string note;
     if (each.expected_sha256) {
-      note = fmt::format("sha256 {} according to its {}", *each.expected_sha256, each.expected_from);
+      note =
+          fmt::format("sha256 {} according to its {}", *each.expected_sha256, each.expected_from);
     }
     rows.push_back({.cells = {each.path, each.format, byte_size(each.size)}, .note = note});
   }

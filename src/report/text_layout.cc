@@ -38,17 +38,24 @@ std::size_t point_size(std::string_view text) {
   return size;
 }
 
-// The longest front of `word` that fits `width` columns, one code point at least.
+// Bytes of the longest front of `word` that fits `width` columns, one code point
+// at least. Linear in what it returns.
 std::size_t fitting_bytes(std::string_view word, std::size_t width) {
-  std::size_t bytes = point_size(word);
+  std::size_t bytes = 0;
+  std::size_t used = 0;
   while (bytes < word.size()) {
-    const std::size_t next = bytes + point_size(word.substr(bytes));
-    if (display_width(word.substr(0, next)) > width) break;
-    bytes = next;
+    const std::size_t point = point_size(word.substr(bytes));
+    used += display_width(word.substr(bytes, point));
+    if (bytes > 0 && used > width) break;
+    bytes += point;
   }
-  // Long words are paths and tensor names: rather cut behind their own joints.
+  return bytes;
+}
+
+// Long words are paths and tensor names: rather cut behind their own joints.
+std::size_t cut_at_joint(std::string_view word, std::size_t bytes) {
   const std::size_t joint = word.substr(0, bytes).find_last_of("/._-:");
-  return bytes < word.size() && joint != word.npos && joint >= bytes / 2 ? joint + 1 : bytes;
+  return joint != word.npos && joint >= bytes / 2 ? joint + 1 : bytes;
 }
 
 std::string padded(std::string_view text, std::size_t width, bool right_aligned) {
@@ -102,8 +109,9 @@ std::vector<std::string> wrapped(std::string_view text, std::size_t width) {
       lines.push_back(std::exchange(line, {}));
       used = 0;
     }
-    while (display_width(word) > width) {
-      const std::size_t bytes = fitting_bytes(word, width);
+    for (std::size_t bytes = fitting_bytes(word, width); bytes < word.size();
+         bytes = fitting_bytes(word, width)) {
+      bytes = cut_at_joint(word, bytes);
       lines.emplace_back(word.substr(0, bytes));
       word.remove_prefix(bytes);
     }

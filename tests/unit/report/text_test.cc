@@ -77,6 +77,9 @@ TEST_CASE("text wraps to the width asked for, by what a terminal shows") {
   }
   CHECK(wrapped("模型 模型 ab", 5) == std::vector<std::string>{"模型", "模型", "ab"});
   CHECK(wrapped("abcdefgh ij", 3) == std::vector<std::string>{"abc", "def", "gh", "ij"});
+  CHECK(wrapped("model/layers.0.mlp", 10) ==
+        std::vector<std::string>{"model/", "layers.0.", "mlp"});
+  CHECK(wrapped(std::string(1'000'000, 'x'), 80).size() == 12'500);  // linear, or this takes hours
   CHECK(wrapped("", 10) == std::vector<std::string>{""});
 }
 
