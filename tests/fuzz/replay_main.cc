@@ -8,6 +8,7 @@
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <system_error>
 #include <vector>
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
@@ -17,10 +18,11 @@ namespace {
 namespace fs = std::filesystem;
 
 void collect(const fs::path& path, std::vector<fs::path>& files) {
-  if (fs::is_regular_file(path)) files.push_back(path);
-  if (!fs::is_directory(path)) return;
+  std::error_code broken_link;  // some of the attacks are links that lead nowhere
+  if (fs::is_regular_file(path, broken_link)) files.push_back(path);
+  if (!fs::is_directory(path, broken_link)) return;
   for (const auto& entry : fs::recursive_directory_iterator(path)) {
-    if (entry.is_regular_file()) files.push_back(entry.path());
+    if (entry.is_regular_file(broken_link)) files.push_back(entry.path());
   }
 }
 
