@@ -61,10 +61,11 @@ def check_digest(pedigree, folder):
     run = measured(command)
     hold("digest reads every byte once", run.read_bytes / size, 1.01, "of the bytes")
     hold("digest keeps", run.peak_bytes / MB, 200)
-    # Two tiers are hashed; one core's openssl is the yardstick, measured in the same minute. The
-    # full demand, 90 % of all cores, is scripts/bench's: other tests may be running beside this one.
-    speed = 2 * size / run.seconds
-    hold("digest against one core of openssl", openssl_sha256_speed() / speed, 2, "times slower")
+    # Two tiers are hashed. Processor time against processor time, because other tests run beside
+    # this one; the full demand, 90 % of all cores, is scripts/bench's.
+    speed = 2 * size / run.cpu_seconds
+    hold("digest against openssl, by processor time", openssl_sha256_speed() / speed, 1.6,
+         "times slower")
 
 
 def main():

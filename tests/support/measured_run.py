@@ -7,7 +7,8 @@ import sys
 import tempfile
 import time
 
-Measured = collections.namedtuple("Measured", "status seconds peak_bytes read_bytes stdout stderr")
+Measured = collections.namedtuple("Measured", "status seconds cpu_seconds peak_bytes read_bytes "
+                                 "stdout stderr")
 
 
 def measured(command, accept=(0,)):
@@ -27,11 +28,13 @@ def measured(command, accept=(0,)):
             texts.append(file.read().decode(errors="replace"))
     if child.returncode not in accept:
         sys.exit(f"{' '.join(command)}\nexit status {child.returncode}\n{texts[1][-2000:]}")
-    return Measured(child.returncode, seconds, usage.ru_maxrss * 1024, read, *texts)
+    return Measured(child.returncode, seconds, usage.ru_utime + usage.ru_stime,
+                    usage.ru_maxrss * 1024, read, *texts)
 
 
 def openssl_sha256_speed(processes=1):
-    """Bytes a second that `openssl speed` reaches with large blocks."""
+    """Bytes a second that `openssl speed` reaches with large blocks; of processor time where one
+    process runs, which other work on the machine changes little."""
     command = ["openssl", "speed", "-mr", "-seconds", "1", "-bytes", "65536"]
     if processes > 1:
         command += ["-multi", str(processes)]
