@@ -341,8 +341,8 @@ class Unrotation {
         a = unit_rows(turned_back(a));
         scale_rows(b);
         if (part == &Readers::gate) {
-          std::vector<double> of_layer;
-          for (std::size_t i = 0; i < a.rows; ++i) of_layer.push_back(product(a.row(i), b.row(i)));
+          std::vector<double> of_layer(a.rows);
+          for (std::size_t i = 0; i < a.rows; ++i) of_layer[i] = product(a.row(i), b.row(i));
           cosines.push_back(median(std::move(of_layer)));
         }
         forward.push_back(spectrum_ratio(b, a));

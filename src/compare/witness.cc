@@ -48,6 +48,7 @@ struct PreparedView {
 
 std::vector<PreparedView> prepared_views(const Witness& witness) {
   std::vector<PreparedView> views;
+  views.reserve(witness.views.size());
   for (const View& view : witness.views) {
     views.push_back({.subject = prepared(view.subject),
                      .base = prepared(view.base),
