@@ -88,7 +88,7 @@ class Maker {
 
 std::optional<Problem> Maker::read_gains() {
   full_gains_.resize(plan_.gains.size());
-  const auto problem = parallel_for(plan_.gains.size(), options_.threads, options_.progress,
+  auto problem = parallel_for(plan_.gains.size(), options_.threads, options_.progress,
                                     [&](std::size_t index) -> std::optional<Problem> {
                                       auto values = read_all(model_, *plan_.gains[index].tensor);
                                       if (!values) return values.error();
