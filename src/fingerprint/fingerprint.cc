@@ -89,16 +89,16 @@ class Maker {
 std::optional<Problem> Maker::read_gains() {
   full_gains_.resize(plan_.gains.size());
   auto problem = parallel_for(plan_.gains.size(), options_.threads, options_.progress,
-                                    [&](std::size_t index) -> std::optional<Problem> {
-                                      auto values = read_all(model_, *plan_.gains[index].tensor);
-                                      if (!values) return values.error();
-                                      if (!all_finite(*values)) return std::nullopt;
-                                      if (model_.architecture.norm_plus_one) {
-                                        for (float& value : *values) value += 1;
-                                      }
-                                      full_gains_[index] = std::move(*values);
-                                      return std::nullopt;
-                                    });
+                              [&](std::size_t index) -> std::optional<Problem> {
+                                auto values = read_all(model_, *plan_.gains[index].tensor);
+                                if (!values) return values.error();
+                                if (!all_finite(*values)) return std::nullopt;
+                                if (model_.architecture.norm_plus_one) {
+                                  for (float& value : *values) value += 1;
+                                }
+                                full_gains_[index] = std::move(*values);
+                                return std::nullopt;
+                              });
   if (problem) return problem;
   for (std::size_t i = 0; i < plan_.gains.size(); ++i) {
     const PlannedGain& planned = plan_.gains[i];
