@@ -213,7 +213,7 @@ std::optional<Problem> Maker::fill(const PlannedBlock& planned, Slot& slot) cons
 
 std::optional<Problem> Maker::read_blocks() {
   std::vector<Slot> slots(plan_.blocks.size());
-  const auto problem =
+  auto problem =
       parallel_for(slots.size(), options_.threads, options_.progress, [&](std::size_t index) {
         if (options_.progress.report) options_.progress.report("sampling", index, slots.size());
         return fill(plan_.blocks[index], slots[index]);

@@ -38,7 +38,7 @@ void write_tensor_digest(CanonicalJson& json, const TensorDigest& tensor) {
 
 // Whole characters only.
 std::string json_text(std::string_view text, std::size_t most) {
-  const std::string clean = percent_escaped(text);
+  std::string clean = percent_escaped(text);
   if (clean.size() <= most) return clean;
   std::size_t end = most;
   while (end > 0 && (static_cast<unsigned char>(clean[end]) & 0xC0U) == 0x80U) --end;
