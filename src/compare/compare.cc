@@ -8,6 +8,7 @@
 #include "compare/bounds.h"
 #include "compare/context.h"
 #include "compare/kind.h"
+#include "compare/layer_pairs.h"
 #include "compare/origin.h"
 #include "compare/power.h"
 #include "compare/search.h"
@@ -180,9 +181,9 @@ class Comparer {
   std::optional<Problem> find_moved_neurons(Descent& descent) {
     Alignment& alignment = descent.alignment;
     if (!alignment.hidden_by_index || alignment.layers.empty()) return note_kept(descent);
-    const Cell by_index = pooled(alignment.layers, [this](int a, int b) {
-      return neuron_cell(subject_.sketch, a, base_.sketch, b);
-    });
+    const LayerPairs pairs(subject_.sketch, base_.sketch);
+    const Cell by_index =
+        pooled(alignment.layers, [&](int a, int b) { return pairs.neurons(a, b); });
     const auto mine = subject_.sketch.architecture.ffn;
     const auto theirs = base_.sketch.architecture.ffn;
     if (by_index.units > 0 && 2 * by_index.matched >= by_index.units) {
@@ -302,7 +303,6 @@ class Comparer {
         std::min(subject_.sketch.architecture.layers, base_.sketch.architecture.layers));
     for (int i = 0; i < depth; ++i) {
       auto witness = neuron_witness(subject_.sketch, i, base_.sketch, i);
-      if (!witness) witness = response_witness(subject_.sketch, i, base_.sketch, i);
       if (witness) witnesses.push_back(std::move(*witness));
     }
     const double map_tries = static_cast<double>(subject_.sketch.architecture.layers) *

@@ -13,13 +13,6 @@ namespace {
 
 constexpr std::uint64_t relabelling_seed = 0x70656469677265ULL;  // part of the scheme "…-pairing/1"
 
-Cell cell_of(const Witness& witness, bool screened = false) {
-  if (screened && plainly_unpaired(witness)) return {.units = witness.units, .witnesses = 1};
-  const Matrix cosines = similarity(witness);
-  return {
-      .matched = matched_count(cosines, relabelling_seed), .units = witness.units, .witnesses = 1};
-}
-
 }  // namespace
 
 void Cell::add(const Cell& other) {
@@ -28,33 +21,19 @@ void Cell::add(const Cell& other) {
   witnesses += other.witnesses;
 }
 
-Cell neuron_cell(const Fingerprint& subject, int a, const Fingerprint& base, int b, bool screened) {
-  const auto witness = neuron_witness(subject, a, base, b);
-  return witness ? cell_of(*witness, screened) : Cell{};
-}
-
-Cell value_cell(const Fingerprint& subject, int a, const Fingerprint& base, int b, bool screened) {
-  Cell cell;
-  for (const Witness& witness : value_witnesses(subject, a, base, b))
-    cell.add(cell_of(witness, screened));
-  return cell;
-}
-
-Cell response_cell(const Fingerprint& subject, int a, const Fingerprint& base, int b,
-                   bool screened) {
-  const auto witness = response_witness(subject, a, base, b);
-  return witness ? cell_of(*witness, screened) : Cell{};
+Cell cell_of(std::span<const PreparedView> views, std::size_t units, bool screened) {
+  if (screened && plainly_unpaired(views)) return {.units = units, .witnesses = 1};
+  return {.matched = matched_count(similarity(views), relabelling_seed),
+          .units = units,
+          .witnesses = 1};
 }
 
 Cell hidden_cell(const Fingerprint& subject, const Fingerprint& base, const LayerMap& layers) {
   const auto witness = hidden_witness(subject, base, layers);
-  return witness ? cell_of(*witness) : Cell{};
-}
-
-Cell attention_cell(const Fingerprint& subject, int a, const Fingerprint& base, int b,
-                    bool screened) {
-  const auto witness = attention_witness(subject, a, base, b);
-  return witness ? cell_of(*witness, screened) : Cell{};
+  if (!witness) return {};
+  return {.matched = matched_count(similarity(*witness), relabelling_seed),
+          .units = witness->units,
+          .witnesses = 1};
 }
 
 double log10_p(const Cell& cell, double log10_tries) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "base/progress.h"
@@ -22,17 +23,12 @@ struct Cell {
   void add(const Cell& other);
 };
 
-// `screened`: for one cell among a table, where plainly_unpaired() may rule it out
-// unsolved; it then counts as without a match, which can only lose evidence.
-Cell neuron_cell(const Fingerprint& subject, int a, const Fingerprint& base, int b,
-                 bool screened = false);
-Cell value_cell(const Fingerprint& subject, int a, const Fingerprint& base, int b,
-                bool screened = false);
-Cell response_cell(const Fingerprint& subject, int a, const Fingerprint& base, int b,
-                   bool screened = false);
+// One witness, `units` of whose units carry information. `screened`: where
+// plainly_unpaired() rules it out it counts as without a match, unsolved.
+Cell cell_of(std::span<const PreparedView> views, std::size_t units, bool screened);
+
+// The one permutation of all residual dimensions.
 Cell hidden_cell(const Fingerprint& subject, const Fingerprint& base, const LayerMap& layers);
-Cell attention_cell(const Fingerprint& subject, int a, const Fingerprint& base, int b,
-                    bool screened = false);
 
 // log10 of the probability that unrelated models score `cell` or more, when
 // `tries` such cells were looked at.

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "compare/bounds.h"
+#include "compare/layer_pairs.h"
 
 namespace pedigree {
 namespace {
@@ -42,6 +43,7 @@ class Searcher {
       : subject_(subject),
         base_(base),
         options_(options),
+        pairs_(subject.sketch, base.sketch),
         alternatives_(
             std::log10(static_cast<double>(std::max<std::uint64_t>(1, options.alternatives)))) {}
 
@@ -54,16 +56,6 @@ class Searcher {
  private:
   int depth(const Side& side) const { return static_cast<int>(side.sketch.architecture.layers); }
 
-  Cell neurons(int a, int b, bool screened = false) const {
-    return neuron_cell(subject_.sketch, a, base_.sketch, b, screened);
-  }
-  Cell values(int a, int b, bool screened = false) const {
-    return value_cell(subject_.sketch, a, base_.sketch, b, screened);
-  }
-  Cell responses(int a, int b, bool screened) const {
-    return response_cell(subject_.sketch, a, base_.sketch, b, screened);
-  }
-
   void note(Evidence evidence) { search_.evidence.push_back(std::move(evidence)); }
 
   void decide(std::string stage, double log10_p_value, const LayerMap& map) {
@@ -74,8 +66,8 @@ class Searcher {
 
   // Does anything of this layer pair stand out by itself?
   bool is_shared(int a, int b, std::size_t cells) const {
-    return stands_out(neurons(a, b), cells) || stands_out(values(a, b), cells) ||
-           stands_out(attention_cell(subject_.sketch, a, base_.sketch, b), cells);
+    return stands_out(pairs_.neurons(a, b), cells) || stands_out(pairs_.values(a, b), cells) ||
+           stands_out(pairs_.attention(a, b), cells);
   }
 
   // Layers that stand out by themselves, and the residual stream.
@@ -89,8 +81,8 @@ class Searcher {
 
   bool aligned() {
     const LayerMap map = identity_map(subject_.sketch, base_.sketch);
-    const Cell by_neurons = pooled(map, [this](int a, int b) { return neurons(a, b); });
-    const Cell by_values = pooled(map, [this](int a, int b) { return values(a, b); });
+    const Cell by_neurons = pooled(map, [this](int a, int b) { return pairs_.neurons(a, b); });
+    const Cell by_values = pooled(map, [this](int a, int b) { return pairs_.values(a, b); });
     const Cell by_hidden = hidden_cell(subject_.sketch, base_.sketch, map);
     note(pairing_evidence("ffn-pairing/1", "aligned", by_neurons, alternatives_, "FFN neurons"));
     note(
@@ -124,10 +116,10 @@ class Searcher {
   // Neurons and value channels of a layer pair; where neither stands out, the
   // residual dimensions as only this pair's attention shows them.
   Cell layer_cell(int a, int b, std::size_t cells) const {
-    Cell cell = neurons(a, b, true);
-    cell.add(values(a, b, true));
+    Cell cell = pairs_.neurons(a, b, true);
+    cell.add(pairs_.values(a, b, true));
     if (stands_out(cell, cells)) return cell;
-    const Cell by_attention = attention_cell(subject_.sketch, a, base_.sketch, b, true);
+    const Cell by_attention = pairs_.attention(a, b, true);
     return stands_out(by_attention, cells) ? by_attention : cell;
   }
 
@@ -139,8 +131,8 @@ class Searcher {
         [this, cells](int a, int b) { return layer_cell(a, b, cells); }, options_.threads);
     const LayerMap map = best_layer_map(table);
     const Cell by_units = pooled(map, [this](int a, int b) {
-      Cell cell = neurons(a, b);
-      cell.add(values(a, b));
+      Cell cell = pairs_.neurons(a, b);
+      cell.add(pairs_.values(a, b));
       return cell;
     });
     const Cell by_hidden = hidden_cell(subject_.sketch, base_.sketch, map);
@@ -201,8 +193,8 @@ class Searcher {
                                    tokens.subject_rows.size())});
       return false;
     }
-    const auto cell = [this](int a, int b) { return responses(a, b, false); };
-    const auto screened_cell = [this](int a, int b) { return responses(a, b, true); };
+    const auto cell = [this](int a, int b) { return pairs_.responses(a, b); };
+    const auto screened_cell = [this](int a, int b) { return pairs_.responses(a, b, true); };
     const bool equal_depth = depth(subject_) == depth(base_);
     LayerMap map = identity_map(subject_.sketch, base_.sketch);
     double tries = alternatives_;
@@ -267,9 +259,10 @@ class Searcher {
           "common tokens";
       return false;
     }
-    const auto duplicates = [this](int side, int i, int j) {
-      const Fingerprint& sketch = side == 0 ? subject_.sketch : base_.sketch;
-      return i != j && mostly_matched(neuron_cell(sketch, i, sketch, j));
+    const LayerPairs among_mine(subject_.sketch, subject_.sketch);
+    const LayerPairs among_theirs(base_.sketch, base_.sketch);
+    const auto duplicates = [&](int side, int i, int j) {
+      return i != j && mostly_matched((side == 0 ? among_mine : among_theirs).neurons(i, j, true));
     };
     judge(two_view(*mine, *theirs, duplicates, options_.threads));
     search_.all_stages_ran = !search_.stage.has_value();
@@ -324,6 +317,7 @@ class Searcher {
   const Side& subject_;
   const Side& base_;
   const CompareOptions& options_;
+  LayerPairs pairs_;
   double alternatives_;
   Search search_;
 };

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "compare/dense.h"
+#include "compare/layer_looks.h"
 
 namespace pedigree {
 namespace {
@@ -32,48 +33,13 @@ void standardise_columns(Matrix& matrix) {
   }
 }
 
-Matrix prepared(const Matrix& raw) {
-  Matrix matrix = raw;
-  scale_rows(matrix);
-  standardise_columns(matrix);
-  scale_rows(matrix);
-  return matrix;
-}
-
-struct PreparedView {
-  Matrix subject;
-  Matrix base;
-  bool is_unsigned = false;
-};
-
-std::vector<PreparedView> prepared_views(const Witness& witness) {
-  std::vector<PreparedView> views;
-  views.reserve(witness.views.size());
-  for (const View& view : witness.views) {
-    views.push_back({.subject = prepared(view.subject),
-                     .base = prepared(view.base),
-                     .is_unsigned = view.unsigned_group >= 0});
-  }
-  return views;
-}
-
-double paired_similarity(const std::vector<PreparedView>& views, std::size_t i, std::size_t j) {
+double paired_similarity(std::span<const PreparedView> views, std::size_t i, std::size_t j) {
   double with_sign = 0;
   double without = 0;
   for (const PreparedView& view : views) {
-    (view.is_unsigned ? without : with_sign) += product(view.subject.row(i), view.base.row(j));
+    (view.up_to_sign ? without : with_sign) += product(view.subject->row(i), view.base->row(j));
   }
   return with_sign + std::abs(without);
-}
-
-void add_cosines(const View& view, Matrix& into) {
-  const Matrix subject = prepared(view.subject);
-  const Matrix base = prepared(view.base);
-  for (std::size_t i = 0; i < into.rows; ++i) {
-    for (std::size_t j = 0; j < into.cols; ++j) {
-      into.at(i, j) += product(subject.row(i), base.row(j));
-    }
-  }
 }
 
 bool has_length(std::span<const double> row) {
@@ -103,30 +69,22 @@ std::optional<Witness> finished(std::vector<View> views) {
   return witness;
 }
 
-// A view of two blocks on their shared indices; units are rows, or columns.
-std::optional<View> block_view(const Block* subject, const Block* base, bool units_are_columns,
-                               int unsigned_group) {
-  if (subject == nullptr || base == nullptr) return std::nullopt;
-  const auto rows = shared_places(subject->rows, base->rows);
-  const auto cols = shared_places(subject->cols, base->cols);
-  if (std::min(rows.subject.size(), cols.subject.size()) < fewest_units) return std::nullopt;
-  return View{.subject = part_of(*subject, rows.subject, cols.subject, units_are_columns),
-              .base = part_of(*base, rows.base, cols.base, units_are_columns),
-              .unsigned_group = unsigned_group};
-}
-
 void add_view(std::vector<View>& views, std::optional<View> view) {
   if (!view) return;
   if (!views.empty() && views.front().subject.rows != view->subject.rows) return;
   views.push_back(std::move(*view));
 }
 
-void add_attention_views(std::vector<View>& views, const Fingerprint& subject, int a,
-                         const Fingerprint& base, int b) {
-  for (const std::string_view role : {"attn.q", "attn.k", "attn.v"}) {
-    add_view(views, block_view(subject.block(role, a), base.block(role, b), true, -1));
+void add_looks(std::vector<View>& views, std::span<const LookOf> looks, const Fingerprint& subject,
+               int a, const Fingerprint& base, int b) {
+  for (const LookOf& look : looks) {
+    auto mine = looked_at(look.look, subject, a, base, b);
+    auto theirs = looked_at(look.look, base, b, subject, a);
+    if (mine.empty() || theirs.empty()) continue;
+    add_view(views, View{.subject = std::move(mine.front()),
+                         .base = std::move(theirs.front()),
+                         .unsigned_group = look.up_to_sign ? 0 : -1});
   }
-  add_view(views, block_view(subject.block("attn.o", a), base.block("attn.o", b), false, -1));
 }
 
 std::optional<View> token_view(const Fingerprint& subject, const Fingerprint& base,
@@ -213,41 +171,12 @@ CommonTokens common_tokens(const Fingerprint& subject, const Fingerprint& base) 
 
 std::optional<Witness> neuron_witness(const Fingerprint& subject, int subject_layer,
                                       const Fingerprint& base, int base_layer) {
-  std::vector<View> views;
-  const auto blocks = [&](std::string_view role) {
-    return std::pair(subject.block(role, subject_layer), base.block(role, base_layer));
-  };
-  const auto [gate_a, gate_b] = blocks("ffn.gate");
-  const auto [up_a, up_b] = blocks("ffn.up");
-  const auto [down_a, down_b] = blocks("ffn.down");
-  add_view(views, block_view(gate_a, gate_b, false, -1));
-  add_view(views, block_view(up_a, up_b, false, 0));
-  add_view(views, block_view(down_a, down_b, true, 0));
-  return finished(std::move(views));
-}
-
-std::vector<Witness> value_witnesses(const Fingerprint& subject, int subject_layer,
-                                     const Fingerprint& base, int base_layer) {
-  const Block* a = subject.block("attn.v", subject_layer);
-  const Block* b = base.block("attn.v", base_layer);
-  const std::uint64_t head = subject.architecture.head_dim;
-  if (a == nullptr || b == nullptr || head == 0 || head != base.architecture.head_dim) return {};
-  const auto rows = shared_places(a->rows, b->rows);
-  const auto cols = shared_places(a->cols, b->cols);
-  if (cols.subject.size() < fewest_units) return {};
-  std::vector<Witness> witnesses;
-  for (std::size_t i = 0; i < rows.subject.size();) {
-    const std::uint64_t number = a->rows[rows.subject[i]] / head;
-    std::size_t end = i;
-    while (end < rows.subject.size() && a->rows[rows.subject[end]] / head == number) ++end;
-    const auto count = end - i;
-    View view{.subject = part_of(*a, std::span(rows.subject).subspan(i, count), cols.subject),
-              .base = part_of(*b, std::span(rows.base).subspan(i, count), cols.base),
-              .unsigned_group = 0};
-    if (auto witness = finished({std::move(view)})) witnesses.push_back(std::move(*witness));
-    i = end;
+  for (const auto looks : {neuron_looks(), response_looks()}) {
+    std::vector<View> views;
+    add_looks(views, looks, subject, subject_layer, base, base_layer);
+    if (auto witness = finished(std::move(views))) return witness;
   }
-  return witnesses;
+  return std::nullopt;
 }
 
 std::optional<Witness> hidden_witness(const Fingerprint& subject, const Fingerprint& base,
@@ -258,49 +187,36 @@ std::optional<Witness> hidden_witness(const Fingerprint& subject, const Fingerpr
   add_view(views, token_view(subject, base, "head.out", tokens));
   // Sixteen layers say as much about one permutation as eighty.
   for (const std::size_t place : spread_places(layers.size(), 16)) {
-    add_attention_views(views, subject, layers[place].first, base, layers[place].second);
+    add_looks(views, attention_looks(), subject, layers[place].first, base, layers[place].second);
   }
   return finished(std::move(views));
 }
 
-std::optional<Witness> attention_witness(const Fingerprint& subject, int subject_layer,
-                                         const Fingerprint& base, int base_layer) {
-  std::vector<View> views;
-  add_attention_views(views, subject, subject_layer, base, base_layer);
-  return finished(std::move(views));
+Matrix prepared(const Matrix& raw) {
+  Matrix matrix = raw;
+  scale_rows(matrix);
+  standardise_columns(matrix);
+  scale_rows(matrix);
+  return matrix;
 }
 
-std::optional<Witness> response_witness(const Fingerprint& subject, int subject_layer,
-                                        const Fingerprint& base, int base_layer) {
-  const CommonTokens tokens = common_tokens(subject, base);
-  if (tokens.subject_places.size() < fewest_shared) return std::nullopt;
-  std::vector<View> views;
-  for (const std::string_view role : {"ffn.gate", "ffn.up"}) {
-    const Responses* a = subject.response(role, subject_layer);
-    const Responses* b = base.response(role, base_layer);
-    if (a == nullptr || b == nullptr) continue;
-    const auto units = shared_places(a->units, b->units);
-    if (units.subject.size() < fewest_units) continue;
-    View view{.subject = Matrix(units.subject.size(), tokens.subject_places.size()),
-              .base = Matrix(units.subject.size(), tokens.subject_places.size()),
-              .unsigned_group = role == "ffn.up" ? 0 : -1};
-    for (std::size_t i = 0; i < units.subject.size(); ++i) {
-      for (std::size_t j = 0; j < tokens.subject_places.size(); ++j) {
-        view.subject.at(i, j) = static_cast<double>(
-            a->values[units.subject[i] * subject.tokens.size() + tokens.subject_places[j]]);
-        view.base.at(i, j) = static_cast<double>(
-            b->values[units.base[i] * base.tokens.size() + tokens.base_places[j]]);
-      }
-    }
-    add_view(views, std::move(view));
+std::vector<PreparedView> prepared_views(const Witness& witness, std::vector<Matrix>& owned) {
+  owned.reserve(2 * witness.views.size());
+  std::vector<PreparedView> views;
+  views.reserve(witness.views.size());
+  for (const View& view : witness.views) {
+    owned.push_back(prepared(view.subject));
+    owned.push_back(prepared(view.base));
+    views.push_back({.subject = &owned[owned.size() - 2],
+                     .base = &owned.back(),
+                     .up_to_sign = view.unsigned_group >= 0});
   }
-  return finished(std::move(views));
+  return views;
 }
 
-bool plainly_unpaired(const Witness& witness) {
-  constexpr std::size_t neighbours = 4;
-  const auto views = prepared_views(witness);
-  const std::size_t units = views.front().subject.rows;
+bool plainly_unpaired(std::span<const PreparedView> views) {
+  constexpr std::size_t neighbours = 2;
+  const std::size_t units = views.front().subject->rows;
   double own = 0;
   double others = 0;
   double squares = 0;
@@ -318,6 +234,14 @@ bool plainly_unpaired(const Witness& witness) {
   return own / count - mean < 2.5 * std::sqrt(variance / count);
 }
 
+Matrix similarity(std::span<const PreparedView> views) {
+  Matrix total(views.front().subject->rows, views.front().base->rows);
+  for (std::size_t i = 0; i < total.rows; ++i) {
+    for (std::size_t j = 0; j < total.cols; ++j) total.at(i, j) = paired_similarity(views, i, j);
+  }
+  return total;
+}
+
 Matrix similarity(const Witness& witness) {
   const View& first = witness.views.front();
   check(first.subject.rows == first.base.rows, "pairing by index needs the same units");
@@ -325,20 +249,8 @@ Matrix similarity(const Witness& witness) {
 }
 
 Matrix rectangular_similarity(const Witness& witness) {
-  const View& first = witness.views.front();
-  Matrix total(first.subject.rows, first.base.rows);
-  Matrix unsigned_total(first.subject.rows, first.base.rows);
-  bool any_unsigned = false;
-  for (const View& view : witness.views) {
-    any_unsigned = any_unsigned || view.unsigned_group >= 0;
-    add_cosines(view, view.unsigned_group >= 0 ? unsigned_total : total);
-  }
-  if (any_unsigned) {
-    for (std::size_t i = 0; i < total.values.size(); ++i) {
-      total.values[i] += std::abs(unsigned_total.values[i]);
-    }
-  }
-  return total;
+  std::vector<Matrix> owned;
+  return similarity(prepared_views(witness, owned));
 }
 
 }  // namespace pedigree

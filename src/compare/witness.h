@@ -38,33 +38,36 @@ inline constexpr std::size_t fewest_units = 16;
 // Fewer shared sampled indices than this: a stage is `insufficient`.
 inline constexpr std::size_t fewest_shared = 20;
 
-// FFN neurons of one layer pair through gate, up (rows) and down (columns).
-std::optional<Witness> neuron_witness(const Fingerprint& subject, int subject_layer,
-                                      const Fingerprint& base, int base_layer);
-
-// Value channels of the sampled KV heads of one layer pair: a witness a head.
-std::vector<Witness> value_witnesses(const Fingerprint& subject, int subject_layer,
-                                     const Fingerprint& base, int base_layer);
-
 // Residual dimensions through columns of q, k, v, rows of o, and columns of the
 // embeddings and the head for tokens both have: one witness for the model.
 std::optional<Witness> hidden_witness(const Fingerprint& subject, const Fingerprint& base,
                                       const LayerMap& layers);
 
-// Residual dimensions through one layer pair's q, k, v and o alone: the same
-// permutation as hidden_witness, but it says whether this layer is shared.
-std::optional<Witness> attention_witness(const Fingerprint& subject, int subject_layer,
-                                         const Fingerprint& base, int base_layer);
+// FFN neurons of one layer pair through gate, up (rows) and down (columns); where
+// the sides share too few residual dimensions, through their responses.
+std::optional<Witness> neuron_witness(const Fingerprint& subject, int subject_layer,
+                                      const Fingerprint& base, int base_layer);
 
-// FFN neurons of one layer pair through their responses to common tokens.
-std::optional<Witness> response_witness(const Fingerprint& subject, int subject_layer,
-                                        const Fingerprint& base, int base_layer);
+// One side of a view, made ready: rows to unit length, columns centred and scaled
+// over the units, rows to unit length again.
+Matrix prepared(const Matrix& raw);
 
-// Units × units. Per view and side: rows to unit length, columns centred and
-// scaled over the units (which removes common offsets, massive dimensions and
-// scales folded into a norm), rows to unit length again; then cosines, summed.
-// Nothing here looks at an index, so under the null every pairing of the units
-// is equally likely.
+struct PreparedView {
+  const Matrix* subject = nullptr;  // owned by the caller
+  const Matrix* base = nullptr;
+  bool up_to_sign = false;
+};
+
+// The views of a witness made ready; the matrices they point at are put in `owned`.
+std::vector<PreparedView> prepared_views(const Witness& witness, std::vector<Matrix>& owned);
+
+// Units × units: cosines of prepared views, summed; those up to a sign are added
+// first and then taken without it. O(units² · features).
+Matrix similarity(std::span<const PreparedView> views);
+
+// The same from raw views. Preparing removes common offsets, massive dimensions and
+// scales folded into a norm. Nothing here looks at an index, so under the null
+// every pairing of the units is equally likely.
 Matrix similarity(const Witness& witness);
 
 // Is the pairing by index plainly no better than pairing with a neighbour? Looks at
@@ -72,7 +75,7 @@ Matrix similarity(const Witness& witness);
 // probability under 1 % for matching units with a mean cosine of 0.15, and for
 // all but one in a hundred cells of unrelated layers. For screening tables of
 // layer pairs: a cell it rules out counts as without a match.
-bool plainly_unpaired(const Witness& witness);
+bool plainly_unpaired(std::span<const PreparedView> views);
 
 // The same for sides with different numbers of units: subject units × base units.
 Matrix rectangular_similarity(const Witness& witness);

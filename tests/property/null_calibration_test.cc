@@ -6,6 +6,7 @@
 #include <cmath>
 #include <random>
 
+#include "compare/layer_pairs.h"
 #include "compare/pairing.h"
 
 namespace pedigree {
@@ -82,9 +83,9 @@ TEST_CASE("two thousand independent pairs surprise the exact tests no more than 
     const Fingerprint a = random_fingerprint(random);
     const Fingerprint b = random_fingerprint(random);
     const LayerMap map = identity_map(a, b);
-    const auto neurons =
-        log10_p(pooled(map, [&](int i, int j) { return neuron_cell(a, i, b, j); }));
-    const auto values = log10_p(pooled(map, [&](int i, int j) { return value_cell(a, i, b, j); }));
+    const LayerPairs layers(a, b);
+    const auto neurons = log10_p(pooled(map, [&](int i, int j) { return layers.neurons(i, j); }));
+    const auto values = log10_p(pooled(map, [&](int i, int j) { return layers.values(i, j); }));
     for (std::size_t k = 0; k < std::size(levels); ++k) {
       neuron_hits[k] += neurons <= std::log10(levels[k]) ? 1 : 0;
       value_hits[k] += values <= std::log10(levels[k]) ? 1 : 0;

@@ -4,6 +4,7 @@
 
 #include <random>
 
+#include "compare/layer_pairs.h"
 #include "compare/power.h"
 
 namespace pedigree {
@@ -60,16 +61,22 @@ Layers trained_on(Layers layers, float cosine, unsigned seed) {
 }
 
 LayerMap map_between(const Fingerprint& subject, const Fingerprint& base) {
+  const LayerPairs pairs(subject, base);
   return best_layer_map(cell_table(
       static_cast<int>(subject.architecture.layers), static_cast<int>(base.architecture.layers),
-      [&](int a, int b) { return neuron_cell(subject, a, base, b, true); }, 2));
+      [&](int a, int b) { return pairs.neurons(a, b, true); }, 2));
+}
+
+bool is_ruled_out(const Fingerprint& subject, const Fingerprint& base) {
+  std::vector<Matrix> owned;
+  return plainly_unpaired(prepared_views(*neuron_witness(subject, 0, base, 0), owned));
 }
 
 }  // namespace
 
 TEST_CASE("a model pairs every neuron with its own number") {
   const Fingerprint model = fingerprint_of(random_layers(3, 1));
-  const Cell cell = neuron_cell(model, 1, model, 1);
+  const Cell cell = LayerPairs(model, model).neurons(1, 1);
   CHECK(cell.matched == units);
   CHECK(log10_p(cell) == doctest::Approx(-89.1034).epsilon(1e-5));
 }
@@ -86,7 +93,9 @@ TEST_CASE("up and down rows may be rescaled and negated without losing a match")
       subject[0][0].values[j * units + i] /= c;
     }
   }
-  CHECK(neuron_cell(fingerprint_of(subject), 0, fingerprint_of(base), 0).matched == units);
+  const Fingerprint a = fingerprint_of(subject);
+  const Fingerprint b = fingerprint_of(base);
+  CHECK(LayerPairs(a, b).neurons(0, 0).matched == units);
 }
 
 TEST_CASE("dropped and repeated layers are mapped, and noise does not hide them") {
@@ -108,10 +117,10 @@ TEST_CASE("the screen rules out almost all unrelated cells and no related one") 
   for (unsigned seed = 0; seed < 100; ++seed) {
     const Layers base = random_layers(1, 1000 + seed);
     const Fingerprint a = fingerprint_of(base);
-    const auto unrelated = neuron_witness(fingerprint_of(random_layers(1, 2000 + seed)), 0, a, 0);
-    const auto related = neuron_witness(fingerprint_of(trained_on(base, 0.15F, seed)), 0, a, 0);
-    ruled_out += plainly_unpaired(*unrelated) ? 1 : 0;
-    missed += plainly_unpaired(*related) ? 1 : 0;
+    const Fingerprint unrelated = fingerprint_of(random_layers(1, 2000 + seed));
+    const Fingerprint related = fingerprint_of(trained_on(base, 0.15F, seed));
+    ruled_out += is_ruled_out(unrelated, a) ? 1 : 0;
+    missed += is_ruled_out(related, a) ? 1 : 0;
   }
   CHECK(ruled_out >= 95);
   CHECK(missed == 0);
@@ -127,8 +136,9 @@ TEST_CASE("a power statement names a likeness that is then found") {
   REQUIRE(power.has_value());
   CHECK(*power < 0.4);
   const Fingerprint found = fingerprint_of(trained_on(base, static_cast<float>(*power), 10));
+  const LayerPairs pairs(found, a);
   const Cell cell =
-      pooled(identity_map(found, a), [&](int i, int j) { return neuron_cell(found, i, a, j); });
+      pooled(identity_map(found, a), [&](int i, int j) { return pairs.neurons(i, j); });
   CHECK(log10_p(cell) <= -9);
 }
 
