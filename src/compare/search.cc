@@ -81,8 +81,10 @@ class Searcher {
 
   bool aligned() {
     const LayerMap map = identity_map(subject_.sketch, base_.sketch);
-    const Cell by_neurons = pooled(map, [this](int a, int b) { return pairs_.neurons(a, b); });
-    const Cell by_values = pooled(map, [this](int a, int b) { return pairs_.values(a, b); });
+    const Cell by_neurons =
+        pooled(map, [this](int a, int b) { return pairs_.neurons(a, b); }, options_.threads);
+    const Cell by_values =
+        pooled(map, [this](int a, int b) { return pairs_.values(a, b); }, options_.threads);
     const Cell by_hidden = hidden_cell(subject_.sketch, base_.sketch, map);
     note(pairing_evidence("ffn-pairing/1", "aligned", by_neurons, alternatives_, "FFN neurons"));
     note(
@@ -198,14 +200,14 @@ class Searcher {
     const bool equal_depth = depth(subject_) == depth(base_);
     LayerMap map = identity_map(subject_.sketch, base_.sketch);
     double tries = alternatives_;
-    Cell total = pooled(map, cell);
+    Cell total = pooled(map, cell, options_.threads);
     if (!equal_depth || log10_p(total, tries) > certain) {
       const CellTable table =
           cell_table(depth(subject_), depth(base_), screened_cell, options_.threads);
       const LayerMap found = best_layer_map(table);
       if (!found.empty()) {
         map = found;
-        total = pooled(map, cell);
+        total = pooled(map, cell, options_.threads);
         tries += static_cast<double>(depth(subject_)) *
                  std::log10(static_cast<double>(depth(base_)) + 1);
         note_repeats(table);
