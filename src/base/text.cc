@@ -17,7 +17,7 @@ struct Decoded {
 
 Decoded next_point(std::string_view text) {
   utf8proc_int32_t point = -1;
-  const auto* bytes = static_cast<const utf8proc_uint8_t*>(static_cast<const void*>(text.data()));
+  const auto* bytes = reinterpret_cast<const utf8proc_uint8_t*>(text.data());
   const auto size = utf8proc_iterate(
       bytes, static_cast<utf8proc_ssize_t>(std::min<std::size_t>(text.size(), 4)), &point);
   if (size <= 0) return {};
