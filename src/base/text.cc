@@ -115,9 +115,12 @@ std::string_view nearest_word(std::string_view word, std::span<const std::string
 }
 
 std::string byte_size(std::uint64_t bytes) {
-  if (bytes < 1000) return fmt::format("{} bytes", bytes);
   constexpr std::array<std::string_view, 5> units = {"kB", "MB", "GB", "TB", "PB"};
-  double value = static_cast<double>(bytes) / 1000;
+  return bytes < 1000 ? fmt::format("{} bytes", bytes) : in_thousands(bytes, units);
+}
+
+std::string in_thousands(std::uint64_t number, std::span<const std::string_view> units) {
+  double value = static_cast<double>(number) / 1000;
   std::size_t unit = 0;
   while (value >= 999.5 && unit + 1 < units.size()) {
     value /= 1000;

@@ -24,7 +24,11 @@ std::size_t display_width(std::string_view text);
 // The known word nearest to `word` by edit distance, or "" when none is near.
 std::string_view nearest_word(std::string_view word, std::span<const std::string_view> known);
 
-// "13.5 GB", "64 MB", "512 bytes": powers of 1000, three significant digits.
+// "13.5 GB", "64.0 MB", "512 bytes".
 std::string byte_size(std::uint64_t bytes);
+
+// `number` in the largest of `units` it reaches, the k-th of which (from 0) is
+// 1000^(k+1): three significant digits, more behind the last unit.
+std::string in_thousands(std::uint64_t number, std::span<const std::string_view> units);
 
 }  // namespace pedigree
