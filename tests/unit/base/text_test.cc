@@ -70,6 +70,19 @@ TEST_CASE("sizes are told in powers of a thousand with three digits") {
   CHECK(byte_size(std::numeric_limits<std::uint64_t>::max()) == "18447 PB");
 }
 
+TEST_CASE("a whole number is all of a text, within its type") {
+  CHECK(whole_number<std::uint64_t>("18446744073709551615") == UINT64_MAX);
+  CHECK(whole_number<std::uint64_t>("007") == 7);
+  CHECK(whole_number<std::int64_t>("-9223372036854775808") == INT64_MIN);
+  for (const std::string_view bad : {""sv, "-"sv, "-1"sv, "+1"sv, " 1"sv, "1 "sv, "1.0"sv, "1e3"sv,
+                                     "0x10"sv, "1\0"sv, "18446744073709551616"sv}) {
+    CHECK_FALSE(whole_number<std::uint64_t>(bad));
+  }
+  CHECK_FALSE(whole_number<std::int64_t>("9223372036854775808"));
+  CHECK(whole_number<std::uint64_t>("00fF", 16) == 255);
+  CHECK_FALSE(whole_number<std::uint64_t>("0xff", 16));
+}
+
 TEST_CASE("numbers are told in the largest unit they reach, and rounding reaches the next") {
   constexpr std::array<std::string_view, 2> units = {"thousand", "million"};
   CHECK(in_thousands(0, units) == "0.00 thousand");
