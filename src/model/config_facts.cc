@@ -141,7 +141,7 @@ ConfigFacts config_facts(const JsonValue& config, std::string_view file) {
   if (config.kind != JsonValue::Kind::object) return facts;
   facts.present = true;
   facts.file = std::string(file);
-  const Places places{find_nested(config, facts.nested), config};
+  const Places places{.nested = find_nested(config, facts.nested), .root = config};
   facts.model_type = Places{.nested = nullptr, .root = config}.text({"model_type"});
   if (places.nested != nullptr) {
     facts.nested_model_type =

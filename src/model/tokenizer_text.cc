@@ -1,9 +1,9 @@
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <utility>
 
 #include "base/json.h"
+#include "base/text.h"
 #include "model/tokenizer_files.h"
 #include "model/tokenizer_vocabulary.h"
 
@@ -108,13 +108,9 @@ Result<Tokenizer> read_tiktoken(NamedText ranks) {
       if (line.empty()) return;
       const std::size_t space = line.find(' ');
       if (space == line.npos || space == 0) malformed(code, "a line is not token and rank", offset);
-      std::uint64_t rank = 0;
-      const char* end = line.data() + line.size();
-      const auto parsed = std::from_chars(line.data() + space + 1, end, rank);
-      if (parsed.ec != std::errc{} || parsed.ptr != end) {
-        malformed(code, "a rank is not a whole number", offset);
-      }
-      vocabulary.add(spelled(base64_decoded(line.substr(0, space), offset)), rank, offset);
+      const auto rank = whole_number<std::uint64_t>(line.substr(space + 1));
+      if (!rank) malformed(code, "a rank is not a whole number", offset);
+      vocabulary.add(spelled(base64_decoded(line.substr(0, space), offset)), *rank, offset);
     });
     return vocabulary.finish("BPE", ranks.file);
   });
