@@ -122,7 +122,7 @@ void list_entries(const JsonValue& value, const std::string& path, std::size_t& 
   if (bytes > max_entry_bytes) return;
   if (value.kind == JsonValue::Kind::object) {
     for (const auto& [key, member] : value.members) {
-      list_entries(member, path.empty() ? key : path + "." + key, bytes, entries);
+      list_entries(member, path.empty() ? key : fmt::format("{}.{}", path, key), bytes, entries);
     }
   } else if (value.kind == JsonValue::Kind::array) {
     for (std::size_t index = 0; index < value.items.size(); ++index) {
