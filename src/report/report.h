@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "compare/compare.h"
+#include "compare/joint.h"
 #include "report/explanation.h"
 
 namespace pedigree {
@@ -68,6 +69,7 @@ struct Report {
       generated;  // ISO 8601, UTC; absent with --deterministic and no SOURCE_DATE_EPOCH
   std::optional<Subject> subject;
   std::vector<Comparison> comparisons;
+  std::optional<Joint> joint;  // what several bases explain together
   std::vector<Declared> declared;
   std::vector<Finding> findings;
   std::vector<Problem> problems;        // those of the subject and of the run

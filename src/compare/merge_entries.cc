@@ -1,0 +1,414 @@
+#include "compare/merge_entries.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "compare/dense.h"
+#include "compare/rounding.h"
+
+namespace pedigree {
+namespace {
+
+constexpr std::size_t most_parents = 4;
+constexpr std::size_t parts_for_screening = 6;
+constexpr double plain_change = 6;  // in units: below, a ratio of changes says too little
+constexpr double half_unit = 0.55;
+constexpr double arithmetic = 1.0 / 512;  // of a change, lost when it was computed in bf16
+
+using Values = std::vector<double>;
+
+// One matrix counted from a base.
+struct Counted {
+  Values change = {};                // of the subject
+  std::vector<Values> parents = {};  // changes of the parents
+  Values unit = {};
+};
+
+Values minus(const Values& a, const Values& b) {
+  Values out(a.size());
+  for (std::size_t i = 0; i < a.size(); ++i) out[i] = a[i] - b[i];
+  return out;
+}
+
+struct Reading {
+  std::size_t base = 0;
+  std::vector<std::size_t> parents = {};
+  bool reversed = false;  // the base's change counted from the subject
+};
+
+Counted counted(const MergePart& part, const Reading& reading) {
+  const Values& base = part.candidates[reading.base];
+  const Values& zero = reading.reversed ? part.subject : base;
+  Counted out{.change = minus(reading.reversed ? base : part.subject, zero)};
+  for (const std::size_t each : reading.parents) {
+    out.parents.push_back(minus(part.candidates[each], zero));
+  }
+  out.unit = part.unit;
+  if (reading.reversed) {
+    for (std::size_t i = 0; i < out.unit.size(); ++i) {
+      out.unit[i] = part.candidate_unit(reading.base, i);
+    }
+  }
+  return out;
+}
+
+// What one matrix's entries may be: factor[j]·change for a parent alone; for
+// several, the sum of these, or their weighted mean (TIES).
+struct Recipe {
+  Values factor;
+  Values share;  // of parents in means; empty for sums
+};
+
+double value_of(const Recipe& recipe, const Counted& part, std::size_t entry, unsigned subset) {
+  double sum = 0;
+  double shares = 0;
+  for (std::size_t j = 0; j < recipe.factor.size(); ++j) {
+    if ((subset >> j & 1U) == 0) continue;
+    const double own = recipe.factor[j] * part.parents[j][entry];
+    sum += recipe.share.empty() ? own : recipe.share[j] * own;
+    shares += recipe.share.empty() ? 0 : recipe.share[j];
+  }
+  return recipe.share.empty() || shares <= 0 ? sum : sum / shares;
+}
+
+bool is_near(double change, double value, double unit) {
+  return std::abs(change - value) <= half_unit * unit + arithmetic * std::abs(value);
+}
+
+// Every subset of parents whose value the entry takes, as bits.
+unsigned matching_subsets(const Recipe& recipe, const Counted& part, std::size_t entry,
+                          double change) {
+  unsigned found = 0;
+  for (unsigned subset = 0; subset < 1U << recipe.factor.size(); ++subset) {
+    const double value = value_of(recipe, part, entry, subset);
+    const bool fits =
+        subset == 0 ? change == 0 : is_near(change, value, part.unit[entry]);
+    if (fits) found |= 1U << subset;
+  }
+  return found;
+}
+
+// The factor most entries agree on, were this parent alone in them.
+double factor_of(const Counted& part, std::size_t parent) {
+  std::vector<Interval> intervals;
+  for (std::size_t i = 0; i < part.change.size(); ++i) {
+    const double own = part.parents[parent][i];
+    if (part.change[i] == 0 || std::abs(own) < plain_change * part.unit[i]) continue;
+    const double middle = part.change[i] / own;
+    const double half = half_unit * part.unit[i] / std::abs(own);
+    if (middle > 0.02 && middle < 50) intervals.push_back({middle - half, middle + half});
+  }
+  const Stabbing peak = most_covered(std::move(intervals));
+  return 20 * peak.count >= part.change.size() ? peak.place : 0;
+}
+
+// In means of two parents, the share of the first.
+double share_of_first(const Counted& part, const Values& factor, std::size_t a, std::size_t b) {
+  std::vector<Interval> intervals;
+  for (std::size_t i = 0; i < part.change.size(); ++i) {
+    const double first = factor[a] * part.parents[a][i];
+    const double second = factor[b] * part.parents[b][i];
+    const double between = first - second;
+    const double change = part.change[i];
+    if (first * second <= 0 || std::abs(between) < plain_change * part.unit[i]) continue;
+    if (is_near(change, first, part.unit[i]) || is_near(change, second, part.unit[i])) continue;
+    const double middle = (change - second) / between;
+    const double half = half_unit * part.unit[i] / std::abs(between);
+    if (middle > 0 && middle < 1) intervals.push_back({middle - half, middle + half});
+  }
+  return intervals.empty() ? 0.5 : most_covered(std::move(intervals)).place;
+}
+
+Recipe sums(const Counted& part) {
+  Recipe recipe;
+  for (std::size_t j = 0; j < part.parents.size(); ++j) recipe.factor.push_back(factor_of(part, j));
+  return recipe;
+}
+
+Recipe means(const Counted& part, Recipe recipe) {
+  recipe.share.assign(recipe.factor.size(), 1);
+  for (std::size_t j = 1; j < recipe.factor.size(); ++j) {
+    const double first = std::clamp(share_of_first(part, recipe.factor, 0, j), 0.01, 0.99);
+    recipe.share[j] = (1 - first) / first;
+  }
+  const double total = std::accumulate(recipe.share.begin(), recipe.share.end(), 0.0);
+  for (double& share : recipe.share) share /= total;
+  return recipe;
+}
+
+// What was kept of one parent's change, and whether size decided it.
+struct Mask {
+  std::vector<double> kept;     // sizes of its change where it was kept
+  std::vector<double> dropped;  // and where it was not
+};
+
+// How often a kept change is larger than a dropped one.
+double chance_of_larger(const Mask& mask) {
+  std::vector<std::pair<double, bool>> all;
+  for (const double size : mask.kept) all.emplace_back(size, true);
+  for (const double size : mask.dropped) all.emplace_back(size, false);
+  std::ranges::sort(all);
+  double wins = 0;
+  double below = 0;
+  for (const auto& [size, is_kept] : all) {
+    if (is_kept) wins += below;
+    below += is_kept ? 0 : 1;
+  }
+  const auto pairs = static_cast<double>(mask.kept.size()) * static_cast<double>(mask.dropped.size());
+  return pairs > 0 ? wins / pairs : 0.5;
+}
+
+struct Tally {
+  double entries = 0;
+  double matched = 0;
+  double changed = 0;
+  double matched_changed = 0;
+  double tried_elsewhere = 0;  // changes of other entries held against this one's values
+  double matched_elsewhere = 0;
+  double against_each_other = 0;         // entries whose parents disagree in sign
+  double against_each_other_summed = 0;  // and that hold both all the same
+  Values factors = {};
+  Values shares = {};
+  double parts = 0;
+  std::vector<double> kept = {};
+  std::vector<double> seen = {};
+  std::vector<double> larger = {};  // sums of chance_of_larger over parts
+
+  explicit Tally(std::size_t parents)
+      : factors(parents), shares(parents), kept(parents), seen(parents), larger(parents) {}
+
+  void add(const Tally& other) {
+    entries += other.entries;
+    matched += other.matched;
+    changed += other.changed;
+    matched_changed += other.matched_changed;
+    tried_elsewhere += other.tried_elsewhere;
+    matched_elsewhere += other.matched_elsewhere;
+    against_each_other += other.against_each_other;
+    against_each_other_summed += other.against_each_other_summed;
+    parts += other.parts;
+    for (std::size_t j = 0; j < factors.size(); ++j) {
+      factors[j] += other.factors[j];
+      shares[j] += other.shares[j];
+      kept[j] += other.kept[j];
+      seen[j] += other.seen[j];
+      larger[j] += other.larger[j];
+    }
+  }
+};
+
+class PartTally {
+ public:
+  PartTally(const Counted& part, const Recipe& recipe)
+      : part_(part), recipe_(recipe), tally_(recipe.factor.size()), masks_(recipe.factor.size()) {}
+
+  Tally take() {
+    const std::size_t count = part_.change.size();
+    for (std::size_t i = 0; i < count; ++i) {
+      if (part_.unit[i] <= 0) continue;
+      const double change = part_.change[i];
+      const unsigned found = matching_subsets(recipe_, part_, i, change);
+      tally_.entries += 1;
+      tally_.matched += found != 0 ? 1 : 0;
+      if (change == 0) {
+        note_masks(i, found);
+        continue;
+      }
+      tally_.changed += 1;
+      tally_.matched_changed += found != 0 ? 1 : 0;
+      note_masks(i, found);
+      const double elsewhere = part_.change[(i + count / 2) % count];
+      if (elsewhere == 0) continue;
+      tally_.tried_elsewhere += 1;
+      tally_.matched_elsewhere += matching_subsets(recipe_, part_, i, elsewhere) != 0 ? 1 : 0;
+    }
+    tally_.parts = 1;
+    tally_.factors = recipe_.factor;
+    if (!recipe_.share.empty()) tally_.shares = recipe_.share;
+    for (std::size_t j = 0; j < masks_.size(); ++j) {
+      tally_.larger[j] = chance_of_larger(masks_[j]);
+    }
+    return std::move(tally_);
+  }
+
+ private:
+  // Only entries that can be read one way speak of masks.
+  void note_masks(std::size_t entry, unsigned found) {
+    if (found == 0 || (found & (found - 1)) != 0) return;
+    unsigned subset = 0;
+    while ((found >> subset & 1U) == 0) ++subset;
+    bool agree = true;
+    for (std::size_t j = 0; j < masks_.size(); ++j) {
+      const double own = part_.parents[j][entry];
+      if (std::abs(own) < 2 * part_.unit[entry]) return;
+      agree = agree && own * part_.parents[0][entry] > 0;
+    }
+    if (!agree) {
+      tally_.against_each_other += 1;
+      tally_.against_each_other_summed += (subset & (subset - 1)) != 0 ? 1 : 0;
+    }
+    for (std::size_t j = 0; j < masks_.size(); ++j) {
+      const bool is_kept = (subset >> j & 1U) != 0;
+      const double size = std::abs(part_.parents[j][entry]);
+      if (agree) (is_kept ? masks_[j].kept : masks_[j].dropped).push_back(size);
+      tally_.seen[j] += agree ? 1 : 0;
+      tally_.kept[j] += agree && is_kept ? 1 : 0;
+    }
+  }
+
+  const Counted& part_;
+  const Recipe& recipe_;
+  Tally tally_;
+  std::vector<Mask> masks_;
+};
+
+Tally tally_of(const MergeParts& parts, const Reading& reading, bool as_means,
+               std::span<const std::size_t> places) {
+  Tally total(reading.parents.size());
+  for (const std::size_t p : places) {
+    const Counted part = counted(parts.at(p), reading);
+    Recipe recipe = sums(part);
+    if (as_means) recipe = means(part, std::move(recipe));
+    total.add(PartTally(part, recipe).take());
+  }
+  return total;
+}
+
+std::string method_of(const Tally& tally, bool as_means) {
+  const auto parents = tally.factors.size();
+  double larger = 0;
+  for (const double each : tally.larger) larger += each / tally.parts / static_cast<double>(parents);
+  const bool unscaled = std::abs(tally.factors[0] / tally.parts - 1) < 0.01;
+  if (larger > 0.9) return parents == 1 && unscaled ? "ties/arcee-fusion" : "ties";
+  if (as_means) return "ties";
+  if (larger > 0.6) return "della";
+  const bool consents = tally.against_each_other > 100 &&
+                        tally.against_each_other_summed < 0.02 * tally.against_each_other;
+  return parents > 1 && consents ? "dare-ties" : "dare-linear";
+}
+
+EntryFit fit_from(const Tally& tally, const Reading& reading, bool as_means) {
+  EntryFit fit{.method = method_of(tally, as_means), .base = reading.base};
+  fit.samples = static_cast<std::size_t>(tally.entries);
+  fit.matched = tally.matched / std::max(1.0, tally.entries);
+  fit.matched_changed = tally.matched_changed / std::max(1.0, tally.changed);
+  fit.by_chance = tally.matched_elsewhere / std::max(1.0, tally.tried_elsewhere);
+  fit.as_base = 1 - tally.changed / std::max(1.0, tally.entries);
+  for (std::size_t j = 0; j < reading.parents.size(); ++j) {
+    EntryParent parent{.candidate = reading.parents[j]};
+    parent.factor = tally.factors[j] / tally.parts;
+    parent.kept = tally.seen[j] > 0 ? tally.kept[j] / tally.seen[j] : 0;
+    parent.weight = parent.factor * (as_means ? tally.shares[j] / tally.parts : parent.kept);
+    fit.parents.push_back(parent);
+  }
+  return fit;
+}
+
+bool is_good_enough(const EntryFit& fit) {
+  constexpr double all_but_few = 0.98;
+  constexpr double most_by_chance = 0.5;
+  constexpr double fewest_kept = 0.01;
+  const bool lone = fit.parents.size() == 1;
+  return fit.matched >= (lone ? 0.999 : all_but_few) && fit.matched_changed >= all_but_few &&
+         fit.by_chance <= most_by_chance && fit.as_base > 0.001 && fit.as_base < 0.999 &&
+         std::ranges::all_of(fit.parents, [](const EntryParent& parent) {
+           return parent.factor > 0 && parent.kept >= fewest_kept;
+         });
+}
+
+class EntryFinder {
+ public:
+  explicit EntryFinder(const MergeParts& parts) : parts_(parts) {
+    for (std::size_t p = 0; p < parts.size(); ++p) {
+      if (parts.part_layer(p) >= 0) all_.push_back(p);
+    }
+    for (const std::size_t place : spread_places(all_.size(), parts_for_screening)) {
+      few_.push_back(all_[place]);
+    }
+  }
+
+  std::optional<EntryFit> find() {
+    for (std::size_t base = 0; base < parts_.candidates() && !few_.empty(); ++base) screen(base);
+    if (!best_) return std::nullopt;
+    EntryFit fit = fit_from(tally_of(parts_, best_reading_, best_as_means_, all_), best_reading_,
+                            best_as_means_);
+    if (!is_good_enough(fit)) return std::nullopt;
+    Reading back = best_reading_;
+    back.reversed = true;
+    fit.reversed = fit_from(tally_of(parts_, back, false, all_), back, false).matched;
+    return fit;
+  }
+
+ private:
+  // Parents that leave a peak among the ratios of changes, the highest first.
+  std::vector<std::size_t> parents_of(std::size_t base) const {
+    std::vector<std::pair<double, std::size_t>> peaks;
+    for (std::size_t j = 0; j < parts_.candidates(); ++j) {
+      if (j == base) continue;
+      double found = 0;
+      for (const std::size_t p : few_) {
+        const Counted part = counted(parts_.at(p), {.base = base, .parents = {j}});
+        found += factor_of(part, 0) > 0 ? 1 : 0;
+      }
+      if (2 * found > static_cast<double>(few_.size())) peaks.emplace_back(-found, j);
+    }
+    std::ranges::stable_sort(peaks, {}, &std::pair<double, std::size_t>::first);
+    std::vector<std::size_t> parents;
+    for (const auto& [peak, j] : peaks) {
+      if (parents.size() < most_parents) parents.push_back(j);
+    }
+    std::ranges::sort(parents);
+    return parents;
+  }
+
+  void screen(std::size_t base) {
+    const Reading reading{.base = base, .parents = parents_of(base)};
+    if (reading.parents.empty()) return;
+    for (const bool as_means : {false, true}) {
+      if (as_means && reading.parents.size() < 2) continue;
+      const EntryFit fit =
+          fit_from(tally_of(parts_, reading, as_means, few_), reading, as_means);
+      if (!is_good_enough(fit) || (best_ && best_->matched >= fit.matched)) continue;
+      best_ = fit;
+      best_reading_ = reading;
+      best_as_means_ = as_means;
+    }
+  }
+
+  const MergeParts& parts_;
+  std::vector<std::size_t> all_;
+  std::vector<std::size_t> few_;
+  std::optional<EntryFit> best_;
+  Reading best_reading_;
+  bool best_as_means_ = false;
+};
+
+}  // namespace
+
+Stabbing most_covered(std::vector<Interval> intervals) {
+  std::vector<std::pair<double, int>> ends;
+  for (const Interval& each : intervals) {
+    ends.emplace_back(each.low, -1);  // opening sorts before closing at the same place
+    ends.emplace_back(each.high, 1);
+  }
+  std::ranges::sort(ends);
+  Stabbing best;
+  std::size_t open = 0;
+  for (std::size_t i = 0; i < ends.size(); ++i) {
+    if (ends[i].second == 1) {
+      --open;
+      continue;
+    }
+    ++open;
+    if (open > best.count) {
+      best.count = open;
+      best.place = (ends[i].first + ends[i + 1].first) / 2;
+    }
+  }
+  return best;
+}
+
+std::optional<EntryFit> fit_entries(const MergeParts& parts) { return EntryFinder(parts).find(); }
+
+}  // namespace pedigree
