@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <numeric>
 
 #include "compare/joint_words.h"
 #include "compare/merge_copies.h"
@@ -87,8 +89,8 @@ class JointFinder {
   void note_unneeded(Joint& joint) const {
     for (const JointCandidate& candidate : candidates_) {
       const auto is_this = [&](const JointParent& each) { return each.name == candidate.name; };
-      const bool needed = std::ranges::any_of(joint.parents, is_this) ||
-                          (joint.base && is_this(*joint.base));
+      const bool needed =
+          std::ranges::any_of(joint.parents, is_this) || (joint.base && is_this(*joint.base));
       if (!needed) joint.unneeded.push_back(candidate.name);
     }
   }
@@ -105,8 +107,7 @@ class JointFinder {
       return from_fit(parts, fit, standing, lattice);
     }
     if (const auto entries = fit_entries(parts)) return from_entries(parts, *entries);
-    if (is_later_trained_merge(parts, fit, standing)) return from_fit(parts, fit, standing, lattice);
-    return std::nullopt;
+    return later_trained(parts, fit, singles.front(), lattice);
   }
 
   // Nearest first; of candidates that hold the same values only the nearest.
@@ -123,22 +124,39 @@ class JointFinder {
 
   // Merged models trained further fit no rounding. Between unrelated parents a
   // share of either cannot come from anywhere else; between siblings it can:
-  // training both on like data makes changes that look like shares.
-  bool is_later_trained_merge(const MergeParts& parts, const MergeFit& fit,
-                              const Standing& standing) const {
-    constexpr double most_unexplained = 0.5;
-    constexpr double smallest_weight = 0.05;
-    if (fit.candidates.size() < 2 || standing.unexplained > most_unexplained) return false;
-    for (std::size_t i = 0; i < fit.candidates.size(); ++i) {
-      if (fit.weight(i, parts) < smallest_weight) return false;
-      const Comparison& seen = *parts.candidate(fit.candidates[i]).comparison;
-      if (seen.verdict.derived != "yes") return false;
-      for (std::size_t j = i + 1; j < fit.candidates.size(); ++j) {
-        const double cosine = cosine_between(parts, fit.candidates[i], fit.candidates[j]);
-        if (std::abs(cosine) > unrelated_cosine) return false;
+  // training both on like data makes changes that look like shares. So one of
+  // each family is kept, the one that weighs most.
+  static std::vector<std::size_t> family_heads(const MergeParts& parts, const MergeFit& fit) {
+    std::vector<std::size_t> places(fit.candidates.size());
+    std::iota(places.begin(), places.end(), std::size_t{0});
+    std::ranges::stable_sort(places, std::ranges::greater(),
+                             [&](std::size_t j) { return fit.weight(j, parts); });
+    std::vector<std::size_t> heads;
+    for (const std::size_t j : places) {
+      const std::size_t candidate = fit.candidates[j];
+      const bool is_new = std::ranges::none_of(heads, [&](std::size_t head) {
+        return std::abs(cosine_between(parts, head, candidate)) > unrelated_cosine;
+      });
+      if (is_new && parts.candidate(candidate).comparison->verdict.derived == "yes") {
+        heads.push_back(candidate);
       }
     }
-    return true;
+    return heads;
+  }
+
+  std::optional<Joint> later_trained(const MergeParts& parts, const MergeFit& fit,
+                                     const SingleFit& best_single, bool lattice) const {
+    constexpr double most_unexplained = 0.5;
+    constexpr double smallest_weight = 0.05;
+    const auto heads = family_heads(parts, fit);
+    if (heads.size() < 2) return std::nullopt;
+    const MergeFit of_heads = fit_merge(parts, heads);
+    for (std::size_t j = 0; j < heads.size(); ++j) {
+      if (of_heads.weight(j, parts) < smallest_weight) return std::nullopt;
+    }
+    const Standing standing = standing_of(of_heads, best_single, lattice);
+    if (standing.unexplained > most_unexplained) return std::nullopt;
+    return from_fit(parts, of_heads, standing, lattice);
   }
 
   Joint from_fit(const MergeParts& parts, const MergeFit& fit, const Standing& standing,
@@ -215,21 +233,25 @@ class JointFinder {
 
   Joint from_entries(const MergeParts& parts, const EntryFit& fit) const {
     constexpr double plainly_more = 0.003;
+    constexpr double chosen_by_size = 0.95;
     Joint joint{.method = fit.method, .within_rounding = true};
     joint.residual = 1 - fit.matched;
     joint.base = JointParent{.name = name_of(parts, fit.base)};
     double others = 0;
     for (const EntryParent& parent : fit.parents) {
-      joint.parents.push_back({.name = name_of(parts, parent.candidate),
-                               .weight = parent.weight,
-                               .kept = parent.kept});
+      joint.parents.push_back(
+          {.name = name_of(parts, parent.candidate), .weight = parent.weight, .kept = parent.kept});
       others += parent.weight;
     }
     joint.base->weight = 1 - others;
     note_unneeded(joint);
     joint.evidence.push_back(
         entries_evidence(joint, fit, parts.size(), log10_tries(parts.candidates())));
-    if (fit.reversed < fit.matched - plainly_more) {
+    // Without a factor, one parent's entries beside the base's may also be an early
+    // state of the parent's own training, in numbers too coarse to move twice.
+    const bool is_early_state =
+        fit.parents.size() == 1 && !fit.scaled && fit.larger < chosen_by_size;
+    if (!is_early_state && fit.reversed < fit.matched - plainly_more) {
       joint.direction = "base-is-parent";
       joint.direction_because =
           "counted from the subject, the base's entries are not explained as well";

@@ -58,9 +58,7 @@ std::string spread_of(const Joint& joint, const MergeMethod& method) {
                      joint.parents.front().name, low, high);
 }
 
-std::string article(std::string_view method) {
-  return method.starts_with('a') ? "an" : "a";
-}
+std::string article(std::string_view method) { return method.starts_with('a') ? "an" : "a"; }
 
 }  // namespace
 
@@ -101,18 +99,17 @@ Evidence fit_evidence(const Joint& joint, const MergeFit& fit, const Standing& s
 }
 
 Evidence direction_evidence(const MergeFit& fit, const Computed& computed) {
-  const double inside =
-      1 - static_cast<double>(fit.outside()) / static_cast<double>(fit.samples());
+  const double inside = 1 - static_cast<double>(fit.outside()) / static_cast<double>(fit.samples());
   return {.statistic = "merge-direction/1",
           .outcome = Outcome::measured,
           .value = inside,
           .samples = fit.samples(),
           .stage = "aligned",
-          .because = computed.subject
-                         ? fmt::format("The subject was computed from the others: {}.",
-                                       computed.because)
-                         : "The rounding does not say that the subject was computed from the "
-                           "others and not one of them from it."};
+          .because =
+              computed.subject
+                  ? fmt::format("The subject was computed from the others: {}.", computed.because)
+                  : "The rounding does not say that the subject was computed from the "
+                    "others and not one of them from it."};
 }
 
 Evidence entries_evidence(const Joint& joint, const EntryFit& fit, std::size_t matrices,
@@ -144,12 +141,12 @@ std::string copies_summary(const std::string& subject, const Joint& joint) {
         "they also agree with one another in places, or one of them was trained in the rest alone",
         subject, names_of(joint));
   }
-  std::string text =
-      fmt::format("{} is put together from matrices of {} (passthrough)", subject,
-                  with_weights(joint));
+  std::string text = fmt::format("{} is put together from matrices of {} (passthrough)", subject,
+                                 with_weights(joint));
   if (joint.direction == "undetermined") {
-    text += "; were it their ancestor, each of them would have been trained in exactly the parts "
-            "that the others left alone";
+    text +=
+        "; were it their ancestor, each of them would have been trained in exactly the parts "
+        "that the others left alone";
   }
   return text + not_needed(joint) + ".";
 }
@@ -167,11 +164,11 @@ std::string fit_summary(const std::string& subject, const Joint& joint, const Me
   if (joint.base) {
     text += fmt::format(" with {} as the base ({:.2f})", joint.base->name, joint.base->weight);
   }
-  if (method.t) text += fmt::format(", t = {:.2f} towards {}", joint.parents.back().t.value_or(0),
-                                    joint.parents.back().name);
-  text += joint.within_rounding
-              ? fmt::format(": reproduced within the rounding of {}", type)
-              : std::string(", changed further afterwards");
+  if (method.t)
+    text += fmt::format(", t = {:.2f} towards {}", joint.parents.back().t.value_or(0),
+                        joint.parents.back().name);
+  text += joint.within_rounding ? fmt::format(": reproduced within the rounding of {}", type)
+                                : std::string(", and more that none of them explains");
   return text + extra_weights(method) + spread_of(joint, method) + not_needed(joint) + ".";
 }
 

@@ -82,8 +82,7 @@ unsigned matching_subsets(const Recipe& recipe, const Counted& part, std::size_t
   unsigned found = 0;
   for (unsigned subset = 0; subset < 1U << recipe.factor.size(); ++subset) {
     const double value = value_of(recipe, part, entry, subset);
-    const bool fits =
-        subset == 0 ? change == 0 : is_near(change, value, part.unit[entry]);
+    const bool fits = subset == 0 ? change == 0 : is_near(change, value, part.unit[entry]);
     if (fits) found |= 1U << subset;
   }
   return found;
@@ -155,7 +154,8 @@ double chance_of_larger(const Mask& mask) {
     if (is_kept) wins += below;
     below += is_kept ? 0 : 1;
   }
-  const auto pairs = static_cast<double>(mask.kept.size()) * static_cast<double>(mask.dropped.size());
+  const auto pairs =
+      static_cast<double>(mask.kept.size()) * static_cast<double>(mask.dropped.size());
   return pairs > 0 ? wins / pairs : 0.5;
 }
 
@@ -275,21 +275,18 @@ Tally tally_of(const MergeParts& parts, const Reading& reading, bool as_means,
   return total;
 }
 
-std::string method_of(const Tally& tally, bool as_means) {
-  const auto parents = tally.factors.size();
-  double larger = 0;
-  for (const double each : tally.larger) larger += each / tally.parts / static_cast<double>(parents);
-  const bool unscaled = std::abs(tally.factors[0] / tally.parts - 1) < 0.01;
-  if (larger > 0.9) return parents == 1 && unscaled ? "ties/arcee-fusion" : "ties";
+std::string method_of(const EntryFit& fit, const Tally& tally, bool as_means) {
+  const bool lone = fit.parents.size() == 1;
+  if (fit.larger > 0.9) return lone && !fit.scaled ? "ties/arcee-fusion" : "ties";
   if (as_means) return "ties";
-  if (larger > 0.6) return "della";
+  if (fit.larger > 0.53) return "della";
   const bool consents = tally.against_each_other > 100 &&
                         tally.against_each_other_summed < 0.02 * tally.against_each_other;
-  return parents > 1 && consents ? "dare-ties" : "dare-linear";
+  return !lone && consents ? "dare-ties" : "dare-linear";
 }
 
 EntryFit fit_from(const Tally& tally, const Reading& reading, bool as_means) {
-  EntryFit fit{.method = method_of(tally, as_means), .base = reading.base};
+  EntryFit fit{.base = reading.base};
   fit.samples = static_cast<std::size_t>(tally.entries);
   fit.matched = tally.matched / std::max(1.0, tally.entries);
   fit.matched_changed = tally.matched_changed / std::max(1.0, tally.changed);
@@ -300,21 +297,29 @@ EntryFit fit_from(const Tally& tally, const Reading& reading, bool as_means) {
     parent.factor = tally.factors[j] / tally.parts;
     parent.kept = tally.seen[j] > 0 ? tally.kept[j] / tally.seen[j] : 0;
     parent.weight = parent.factor * (as_means ? tally.shares[j] / tally.parts : parent.kept);
+    fit.larger += tally.larger[j] / tally.parts / static_cast<double>(reading.parents.size());
+    fit.scaled = fit.scaled || std::abs(parent.factor - 1) > 0.01;
     fit.parents.push_back(parent);
   }
+  fit.method = method_of(fit, tally, as_means);
   return fit;
 }
 
 bool is_good_enough(const EntryFit& fit) {
   constexpr double all_but_few = 0.98;
+  constexpr double all = 0.999;
   constexpr double most_by_chance = 0.5;
   constexpr double fewest_kept = 0.01;
+  constexpr double not_all_kept = 0.97;
   const bool lone = fit.parents.size() == 1;
-  return fit.matched >= (lone ? 0.999 : all_but_few) && fit.matched_changed >= all_but_few &&
-         fit.by_chance <= most_by_chance && fit.as_base > 0.001 && fit.as_base < 0.999 &&
-         std::ranges::all_of(fit.parents, [](const EntryParent& parent) {
-           return parent.factor > 0 && parent.kept >= fewest_kept;
-         });
+  return fit.matched >= (lone ? all : all_but_few) && fit.matched_changed >= all_but_few &&
+         fit.by_chance <= most_by_chance &&
+         std::ranges::all_of(fit.parents,
+                             [](const EntryParent& parent) {
+                               return parent.factor > 0 && parent.kept >= fewest_kept;
+                             }) &&
+         std::ranges::any_of(fit.parents,
+                             [](const EntryParent& parent) { return parent.kept <= not_all_kept; });
 }
 
 class EntryFinder {
@@ -362,14 +367,21 @@ class EntryFinder {
     return parents;
   }
 
+  // Two models exchanged entry by entry read both ways: the base is the one that
+  // more was left of.
+  static bool is_better(const EntryFit& fit, const EntryFit& than) {
+    constexpr double as_good = 0.001;
+    if (std::abs(fit.matched - than.matched) < as_good) return fit.as_base > than.as_base;
+    return fit.matched > than.matched;
+  }
+
   void screen(std::size_t base) {
     const Reading reading{.base = base, .parents = parents_of(base)};
     if (reading.parents.empty()) return;
     for (const bool as_means : {false, true}) {
       if (as_means && reading.parents.size() < 2) continue;
-      const EntryFit fit =
-          fit_from(tally_of(parts_, reading, as_means, few_), reading, as_means);
-      if (!is_good_enough(fit) || (best_ && best_->matched >= fit.matched)) continue;
+      const EntryFit fit = fit_from(tally_of(parts_, reading, as_means, few_), reading, as_means);
+      if (!is_good_enough(fit) || (best_ && !is_better(fit, *best_))) continue;
       best_ = fit;
       best_reading_ = reading;
       best_as_means_ = as_means;

@@ -33,6 +33,8 @@ struct EntryFit {
   double by_chance = 0;        // the same against the changes of other entries
   double as_base = 0;          // share of the entries that are the base's
   double reversed = 0;         // matched, with subject and base exchanged
+  double larger = 0;           // how often a kept change is larger than a dropped one
+  bool scaled = false;         // changes were multiplied by something other than one
   std::size_t samples = 0;
 };
 

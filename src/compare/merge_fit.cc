@@ -42,8 +42,8 @@ Eigen::MatrixXd gram_of(const std::vector<Values>& regressors) {
   Eigen::MatrixXd gram(size, size);
   for (Eigen::Index i = 0; i < size; ++i) {
     for (Eigen::Index j = 0; j <= i; ++j) {
-      gram(i, j) = gram(j, i) = product(regressors[static_cast<std::size_t>(i)],
-                                        regressors[static_cast<std::size_t>(j)]);
+      gram(i, j) = gram(j, i) =
+          product(regressors[static_cast<std::size_t>(i)], regressors[static_cast<std::size_t>(j)]);
     }
   }
   return gram;
@@ -70,8 +70,8 @@ Solved solve(const Eigen::MatrixXd& gram, const Eigen::VectorXd& target) {
   constexpr double smallest = 1e-12;  // of an eigenvalue, where all are 1 when nothing is shared
   Eigen::VectorXd inverse_values = solver.eigenvalues();
   for (double& value : inverse_values) value = value > smallest ? 1 / value : 0;
-  Eigen::MatrixXd inverse = solver.eigenvectors() * inverse_values.asDiagonal() *
-                            solver.eigenvectors().transpose();
+  Eigen::MatrixXd inverse =
+      solver.eigenvectors() * inverse_values.asDiagonal() * solver.eigenvectors().transpose();
   for (Eigen::Index i = 0; i < gram.rows(); ++i) {
     for (Eigen::Index j = 0; j < gram.cols(); ++j) {
       const double scale = std::sqrt(gram(i, i) * gram(j, j));
@@ -139,7 +139,7 @@ void measure_residual(const MergePart& part, std::span<const std::size_t> candid
   }
 }
 
-PartFit fit_part(const MergePart& part, std::span<const std::size_t> candidates) {
+PartFit fit_distinct(const MergePart& part, std::span<const std::size_t> candidates) {
   const auto regressors = regressors_of(part, candidates);
   const Values target = difference(part.subject, part.candidates[candidates.front()]);
   Eigen::VectorXd products(static_cast<Eigen::Index>(regressors.size()));
@@ -149,6 +149,36 @@ PartFit fit_part(const MergePart& part, std::span<const std::size_t> candidates)
   const Solved solved = solve(gram_of(regressors), products);
   PartFit fit{.weights = weights_of(solved.factors)};
   fit.removal = removals_of(fit.weights, solved.inverse);
+  return fit;
+}
+
+// A low-rank or partial fine-tune holds its base's very values in the matrices
+// it left alone. There the first of the two gets the weight, and neither would
+// be missed.
+PartFit fit_part(const MergePart& part, std::span<const std::size_t> candidates) {
+  std::vector<std::size_t> distinct;
+  std::vector<std::size_t> place(candidates.size());
+  std::vector<bool> is_alone(candidates.size(), true);
+  for (std::size_t j = 0; j < candidates.size(); ++j) {
+    const auto twin = std::ranges::find_if(distinct, [&](std::size_t other) {
+      return part.candidates[candidates[other]] == part.candidates[candidates[j]];
+    });
+    place[j] = static_cast<std::size_t>(twin - distinct.begin());
+    if (twin == distinct.end()) {
+      distinct.push_back(j);
+    } else {
+      is_alone[j] = is_alone[*twin] = false;
+    }
+  }
+  std::vector<std::size_t> chosen;
+  for (const std::size_t j : distinct) chosen.push_back(candidates[j]);
+  const PartFit found = fit_distinct(part, chosen);
+  PartFit fit{.weights = Values(candidates.size(), 0), .removal = Values(candidates.size(), 0)};
+  for (std::size_t j = 0; j < candidates.size(); ++j) {
+    const bool is_first = distinct[place[j]] == j;
+    if (is_first) fit.weights[j] = found.weights[place[j]];
+    if (is_first && is_alone[j]) fit.removal[j] = found.removal[place[j]];
+  }
   measure_residual(part, candidates, fit);
   return fit;
 }
