@@ -71,8 +71,18 @@ class JointFinder {
       joint.relation = "inconclusive";
     }
     joint.summary = copies_summary(subject_.name, joint);
-    if (joint.relation == "inconclusive") joint.parents.clear();
+    leave_open_what_is(joint);
     return joint;
+  }
+
+  // Nobody is called a parent where it is open who came first.
+  static void leave_open_what_is(Joint& joint) {
+    if (joint.relation != "inconclusive") return;
+    joint.method.clear();
+    joint.parents.clear();
+    joint.base.reset();
+    joint.unneeded.clear();
+    joint.parts.clear();
   }
 
   static void add_copied_layers(Joint& joint, const Copies& copies) {
@@ -181,11 +191,7 @@ class JointFinder {
     joint.evidence.push_back(fit_evidence(joint, fit, standing, log10_tries(parts.candidates())));
     settle_direction(joint, fit, standing, lattice);
     joint.summary = fit_summary(subject_.name, joint, method, type_of(subject_));
-    if (joint.relation == "inconclusive") {
-      joint.parents.clear();
-      joint.base.reset();
-      joint.parts.clear();
-    }
+    leave_open_what_is(joint);
     return joint;
   }
 
@@ -259,10 +265,7 @@ class JointFinder {
       joint.relation = "inconclusive";
     }
     joint.summary = entries_summary(subject_.name, joint);
-    if (joint.relation == "inconclusive") {
-      joint.parents.clear();
-      joint.base.reset();
-    }
+    leave_open_what_is(joint);
     return joint;
   }
 

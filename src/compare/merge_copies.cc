@@ -215,10 +215,9 @@ bool CopiedPart::is_held_by(std::size_t candidate) const {
 
 Copies copies_of(const Fingerprint& subject, std::span<const JointCandidate> candidates) {
   Copies copies{.parts = parts_of(subject, candidates)};
-  copies.complete =
-      !copies.parts.empty() && std::ranges::none_of(copies.parts, [](const CopiedPart& part) {
-        return part.sources.empty();
-      });
+  copies.complete = !copies.parts.empty() &&
+                    std::ranges::none_of(
+                        copies.parts, [](const CopiedPart& part) { return part.sources.empty(); });
   if (!copies.complete) return copies;
   while (!all_held(copies.parts, copies.parents)) {
     copies.parents.push_back(next_parent(copies.parts, candidates.size(), copies.parents));

@@ -29,13 +29,13 @@ struct CopiedPart {
 };
 
 struct Copies {
-  std::vector<CopiedPart> parts = {};  // by (layer, role), gains behind
-  bool complete = false;               // every part has a source
-  bool one_is_enough = false;          // one candidate holds them all
-  std::vector<std::size_t> parents = {};  // the fewest that hold them all, largest share first
-  std::vector<double> shares = {};        // by parents, of the parameters looked at
-  bool moved = false;   // a layer stands elsewhere than in its parent
-  bool shared = false;  // some part is the same in two of the parents
+  std::vector<CopiedPart> parts = {};      // by (layer, role), gains behind
+  bool complete = false;                   // every part has a source
+  bool one_is_enough = false;              // one candidate holds them all
+  std::vector<std::size_t> parents = {};   // the fewest that hold them all, largest share first
+  std::vector<double> shares = {};         // by parents, of the parameters looked at
+  bool moved = false;                      // a layer stands elsewhere than in its parent
+  bool shared = false;                     // some part is the same in two of the parents
   bool each_gives_a_layer_matrix = false;  // that no other parent holds
 };
 

@@ -12,14 +12,14 @@ namespace pedigree {
 
 // One matrix. Sums run over the entries whose unit is known.
 struct PartFit {
-  std::vector<double> weights = {};        // by the candidates of the fit
-  std::vector<double> removal = {};        // what the squared residual grows by without each
-  double residual = 0;                     // Σ (subject − Σ w·candidate)²
-  double energy = 0;                       // Σ subject²
-  double rounding = 0;                     // Σ unit²/12: what one rounding leaves
+  std::vector<double> weights = {};         // by the candidates of the fit
+  std::vector<double> removal = {};         // what the squared residual grows by without each
+  double residual = 0;                      // Σ (subject − Σ w·candidate)²
+  double energy = 0;                        // Σ subject²
+  double rounding = 0;                      // Σ unit²/12: what one rounding leaves
   std::vector<double> other_rounding = {};  // the same of each candidate's values
   std::size_t samples = 0;
-  std::size_t outside = 0;                     // entries further off than one rounding can be
+  std::size_t outside = 0;                      // entries further off than one rounding can be
   std::vector<std::size_t> other_outside = {};  // of a candidate, solved for from the others
 };
 

@@ -215,7 +215,8 @@ class MethodFinder {
       const double bulge = slerp_sum(t, angle) - 1;
       const double noise =
           std::sqrt(std::max(part.residual, part.rounding) / std::max(part.energy, 1e-300));
-      if (bulge < 8 * noise / std::sqrt(static_cast<double>(std::max<std::size_t>(1, part.samples))))
+      if (bulge <
+          8 * noise / std::sqrt(static_cast<double>(std::max<std::size_t>(1, part.samples))))
         continue;
       const double seen = part.weights[0] + part.weights[1] - 1;
       round += std::abs(seen - bulge) < 0.25 * bulge ? 1U : 0U;

@@ -120,12 +120,13 @@ Computed computed_from_rounding(const MergeFit& fit, bool lattice) {
   constexpr double plainly_more_often = 0.01;
   if (lattice) {
     return {.subject = true,
+            .inside = 1 - static_cast<double>(fit.outside()) / static_cast<double>(fit.samples()),
             .because = "the subject's values lie on a quantiser's lattice and the sum's do not"};
   }
   const Roundings seen(fit);
   const double own = seen.own_ratio();
   const double own_inside = seen.own_inside();
-  Computed computed{.subject = seen.all_on_grid() || own >= full_rounding};
+  Computed computed{.subject = seen.all_on_grid() || own >= full_rounding, .inside = own_inside};
   double best_inside = 0;
   for (std::size_t j = 0; j < fit.candidates.size(); ++j) {
     const double inside = seen.inside_of(j);

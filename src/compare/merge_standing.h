@@ -10,8 +10,8 @@
 namespace pedigree {
 
 struct Standing {
-  double ratio = 0;         // residual over what one rounding leaves, root mean squares
-  double single_ratio = 0;  // the same of the best candidate alone
+  double ratio = 0;           // residual over what one rounding leaves, root mean squares
+  double single_ratio = 0;    // the same of the best candidate alone
   double outside = 0;         // share of entries further off than one rounding can be
   double single_outside = 0;  // the same of the best candidate alone
   double unexplained = 1;     // of what the best candidate alone leaves beyond rounding
@@ -26,6 +26,7 @@ Standing standing_of(const MergeFit& fit, const SingleFit& best_single, bool lat
 struct Computed {
   bool subject = false;
   std::optional<std::size_t> other = {};  // place in the fit's candidates, when one stands out
+  double inside = 0;                      // share of the subject's values that are the sum rounded
   std::string because = {};
 };
 Computed computed_from_rounding(const MergeFit& fit, bool lattice);

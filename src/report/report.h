@@ -18,8 +18,9 @@ namespace pedigree {
 struct Declared {
   std::string source;  // "README.md:4 base_model"
   std::string value;
-  std::string verdict;  // confirmed, contradicted, unverified, undeclared
-  std::string because;  // one sentence
+  std::string verdict;        // confirmed, contradicted, unverified, undeclared
+  std::string because;        // one sentence
+  bool about_recipe = false;  // how it was merged, and not from what
 };
 
 struct Finding {
