@@ -38,7 +38,7 @@ struct JointPart {
 struct Joint {
   std::string relation = "merge";  // or inconclusive
   // linear, slerp, linear/slerp, task-arithmetic, linear/task-arithmetic, model-stock,
-  // ties, dare-linear, dare-ties, della, passthrough, nearswap, arcee-fusion
+  // ties, ties/arcee-fusion, dare-linear, dare-ties, della, passthrough
   std::string method = {};
   std::vector<JointParent> parents = {};
   std::optional<JointParent> base = {};      // the model the parents' changes are counted from

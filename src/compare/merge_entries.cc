@@ -99,7 +99,7 @@ double factor_of(const Counted& part, std::size_t parent) {
     if (middle > 0.02 && middle < 50) intervals.push_back({middle - half, middle + half});
   }
   const Stabbing peak = most_covered(std::move(intervals));
-  return 20 * peak.count >= part.change.size() ? peak.place : 0;
+  return 50 * peak.count >= part.change.size() ? peak.place : 0;
 }
 
 // In means of two parents, the share of the first.

@@ -222,7 +222,7 @@ class MethodFinder {
       round += std::abs(seen - bulge) < 0.25 * bulge ? 1U : 0U;
       straight += std::abs(seen) < 0.25 * bulge ? 1U : 0U;
     }
-    const bool is_round = round > 2 * straight && 2 * round > fit_.parts.size() / 2;
+    const bool is_round = round > 2 * straight && 10 * round > fit_.parts.size();
     const bool is_open = round + straight == 0 && std::abs(method_.sum - 1) < 0.01;
     method_.name = is_round ? "slerp" : is_open ? "linear/slerp" : "linear";
     if (!is_round && !is_open) return;

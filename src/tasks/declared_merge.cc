@@ -132,7 +132,7 @@ bool among(std::string_view word, std::initializer_list<std::string_view> words)
 // "confirmed", "contradicted", or "" where the weights could be either.
 std::string_view verdict_on_method(std::string_view claimed, std::string_view found) {
   const bool random = found.starts_with("dare") || found == "della";
-  const bool by_entry = random || found.starts_with("ties") || found == "nearswap";
+  const bool by_entry = random || found.starts_with("ties");
   const bool straight = found.starts_with("linear") || found == "task-arithmetic";
   if (claimed == "linear") {
     if (straight) return "confirmed";
