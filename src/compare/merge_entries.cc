@@ -2,139 +2,17 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "compare/dense.h"
-#include "compare/rounding.h"
+#include "compare/merge_changes.h"
 
 namespace pedigree {
 namespace {
 
 constexpr std::size_t most_parents = 4;
 constexpr std::size_t parts_for_screening = 6;
-constexpr double plain_change = 6;  // in units: below, a ratio of changes says too little
-constexpr double half_unit = 0.55;
-constexpr double arithmetic = 1.0 / 512;  // of a change, lost when it was computed in bf16
 
 using Values = std::vector<double>;
-
-// One matrix counted from a base.
-struct Counted {
-  Values change = {};                // of the subject
-  std::vector<Values> parents = {};  // changes of the parents
-  Values unit = {};
-};
-
-Values minus(const Values& a, const Values& b) {
-  Values out(a.size());
-  for (std::size_t i = 0; i < a.size(); ++i) out[i] = a[i] - b[i];
-  return out;
-}
-
-struct Reading {
-  std::size_t base = 0;
-  std::vector<std::size_t> parents = {};
-  bool reversed = false;  // the base's change counted from the subject
-};
-
-Counted counted(const MergePart& part, const Reading& reading) {
-  const Values& base = part.candidates[reading.base];
-  const Values& zero = reading.reversed ? part.subject : base;
-  Counted out{.change = minus(reading.reversed ? base : part.subject, zero)};
-  for (const std::size_t each : reading.parents) {
-    out.parents.push_back(minus(part.candidates[each], zero));
-  }
-  out.unit = part.unit;
-  if (reading.reversed) {
-    for (std::size_t i = 0; i < out.unit.size(); ++i) {
-      out.unit[i] = part.candidate_unit(reading.base, i);
-    }
-  }
-  return out;
-}
-
-// What one matrix's entries may be: factor[j]·change for a parent alone; for
-// several, the sum of these, or their weighted mean (TIES).
-struct Recipe {
-  Values factor;
-  Values share;  // of parents in means; empty for sums
-};
-
-double value_of(const Recipe& recipe, const Counted& part, std::size_t entry, unsigned subset) {
-  double sum = 0;
-  double shares = 0;
-  for (std::size_t j = 0; j < recipe.factor.size(); ++j) {
-    if ((subset >> j & 1U) == 0) continue;
-    const double own = recipe.factor[j] * part.parents[j][entry];
-    sum += recipe.share.empty() ? own : recipe.share[j] * own;
-    shares += recipe.share.empty() ? 0 : recipe.share[j];
-  }
-  return recipe.share.empty() || shares <= 0 ? sum : sum / shares;
-}
-
-bool is_near(double change, double value, double unit) {
-  return std::abs(change - value) <= half_unit * unit + arithmetic * std::abs(value);
-}
-
-// Every subset of parents whose value the entry takes, as bits.
-unsigned matching_subsets(const Recipe& recipe, const Counted& part, std::size_t entry,
-                          double change) {
-  unsigned found = 0;
-  for (unsigned subset = 0; subset < 1U << recipe.factor.size(); ++subset) {
-    const double value = value_of(recipe, part, entry, subset);
-    const bool fits = subset == 0 ? change == 0 : is_near(change, value, part.unit[entry]);
-    if (fits) found |= 1U << subset;
-  }
-  return found;
-}
-
-// The factor most entries agree on, were this parent alone in them.
-double factor_of(const Counted& part, std::size_t parent) {
-  std::vector<Interval> intervals;
-  for (std::size_t i = 0; i < part.change.size(); ++i) {
-    const double own = part.parents[parent][i];
-    if (part.change[i] == 0 || std::abs(own) < plain_change * part.unit[i]) continue;
-    const double middle = part.change[i] / own;
-    const double half = half_unit * part.unit[i] / std::abs(own);
-    if (middle > 0.02 && middle < 50) intervals.push_back({middle - half, middle + half});
-  }
-  const Stabbing peak = most_covered(std::move(intervals));
-  return 50 * peak.count >= part.change.size() ? peak.place : 0;
-}
-
-// In means of two parents, the share of the first.
-double share_of_first(const Counted& part, const Values& factor, std::size_t a, std::size_t b) {
-  std::vector<Interval> intervals;
-  for (std::size_t i = 0; i < part.change.size(); ++i) {
-    const double first = factor[a] * part.parents[a][i];
-    const double second = factor[b] * part.parents[b][i];
-    const double between = first - second;
-    const double change = part.change[i];
-    if (first * second <= 0 || std::abs(between) < plain_change * part.unit[i]) continue;
-    if (is_near(change, first, part.unit[i]) || is_near(change, second, part.unit[i])) continue;
-    const double middle = (change - second) / between;
-    const double half = half_unit * part.unit[i] / std::abs(between);
-    if (middle > 0 && middle < 1) intervals.push_back({middle - half, middle + half});
-  }
-  return intervals.empty() ? 0.5 : most_covered(std::move(intervals)).place;
-}
-
-Recipe sums(const Counted& part) {
-  Recipe recipe;
-  for (std::size_t j = 0; j < part.parents.size(); ++j) recipe.factor.push_back(factor_of(part, j));
-  return recipe;
-}
-
-Recipe means(const Counted& part, Recipe recipe) {
-  recipe.share.assign(recipe.factor.size(), 1);
-  for (std::size_t j = 1; j < recipe.factor.size(); ++j) {
-    const double first = std::clamp(share_of_first(part, recipe.factor, 0, j), 0.01, 0.99);
-    recipe.share[j] = (1 - first) / first;
-  }
-  const double total = std::accumulate(recipe.share.begin(), recipe.share.end(), 0.0);
-  for (double& share : recipe.share) share /= total;
-  return recipe;
-}
 
 // What was kept of one parent's change, and whether size decided it.
 struct Mask {
@@ -346,24 +224,23 @@ class EntryFinder {
   }
 
  private:
-  // Parents that leave a peak among the ratios of changes, the highest first.
+  // Candidates by how many entries agree on one factor of their change, most first.
   std::vector<std::size_t> parents_of(std::size_t base) const {
     std::vector<std::pair<double, std::size_t>> peaks;
     for (std::size_t j = 0; j < parts_.candidates(); ++j) {
       if (j == base) continue;
-      double found = 0;
+      double agreeing = 0;
       for (const std::size_t p : few_) {
         const Counted part = counted(parts_.at(p), {.base = base, .parents = {j}});
-        found += factor_of(part, 0) > 0 ? 1 : 0;
+        agreeing += static_cast<double>(factor_peak(part, 0).count);
       }
-      if (2 * found > static_cast<double>(few_.size())) peaks.emplace_back(-found, j);
+      peaks.emplace_back(-agreeing, j);
     }
     std::ranges::stable_sort(peaks, {}, &std::pair<double, std::size_t>::first);
     std::vector<std::size_t> parents;
     for (const auto& [peak, j] : peaks) {
       if (parents.size() < most_parents) parents.push_back(j);
     }
-    std::ranges::sort(parents);
     return parents;
   }
 
@@ -371,21 +248,30 @@ class EntryFinder {
   // more was left of.
   static bool is_better(const EntryFit& fit, const EntryFit& than) {
     constexpr double as_good = 0.001;
-    if (std::abs(fit.matched - than.matched) < as_good) return fit.as_base > than.as_base;
+    if (std::abs(fit.matched - than.matched) < as_good) {
+      return fit.base != than.base && fit.as_base > than.as_base;
+    }
     return fit.matched > than.matched;
   }
 
   void screen(std::size_t base) {
-    const Reading reading{.base = base, .parents = parents_of(base)};
-    if (reading.parents.empty()) return;
-    for (const bool as_means : {false, true}) {
-      if (as_means && reading.parents.size() < 2) continue;
-      const EntryFit fit = fit_from(tally_of(parts_, reading, as_means, few_), reading, as_means);
-      if (!is_good_enough(fit) || (best_ && !is_better(fit, *best_))) continue;
-      best_ = fit;
-      best_reading_ = reading;
-      best_as_means_ = as_means;
+    const auto likeliest = parents_of(base);
+    for (std::size_t count = 1; count <= likeliest.size(); ++count) {
+      Reading reading{.base = base};
+      reading.parents.assign(likeliest.begin(),
+                             likeliest.begin() + static_cast<std::ptrdiff_t>(count));
+      std::ranges::sort(reading.parents);
+      consider(reading, false);
+      if (count > 1) consider(reading, true);
     }
+  }
+
+  void consider(const Reading& reading, bool as_means) {
+    const EntryFit fit = fit_from(tally_of(parts_, reading, as_means, few_), reading, as_means);
+    if (!is_good_enough(fit) || (best_ && !is_better(fit, *best_))) return;
+    best_ = fit;
+    best_reading_ = reading;
+    best_as_means_ = as_means;
   }
 
   const MergeParts& parts_;
@@ -397,29 +283,6 @@ class EntryFinder {
 };
 
 }  // namespace
-
-Stabbing most_covered(std::vector<Interval> intervals) {
-  std::vector<std::pair<double, int>> ends;
-  for (const Interval& each : intervals) {
-    ends.emplace_back(each.low, -1);  // opening sorts before closing at the same place
-    ends.emplace_back(each.high, 1);
-  }
-  std::ranges::sort(ends);
-  Stabbing best;
-  std::size_t open = 0;
-  for (std::size_t i = 0; i < ends.size(); ++i) {
-    if (ends[i].second == 1) {
-      --open;
-      continue;
-    }
-    ++open;
-    if (open > best.count) {
-      best.count = open;
-      best.place = (ends[i].first + ends[i + 1].first) / 2;
-    }
-  }
-  return best;
-}
 
 std::optional<EntryFit> fit_entries(const MergeParts& parts) { return EntryFinder(parts).find(); }
 

@@ -42,15 +42,4 @@ struct EntryFit {
 // decision 11 asks for.
 std::optional<EntryFit> fit_entries(const MergeParts& parts);
 
-// The place covered by most intervals, and by how many; lengths must be finite.
-struct Interval {
-  double low = 0;
-  double high = 0;
-};
-struct Stabbing {
-  double place = 0;
-  std::size_t count = 0;
-};
-Stabbing most_covered(std::vector<Interval> intervals);
-
 }  // namespace pedigree

@@ -151,6 +151,7 @@ MergePart MergeParts::at(std::size_t index) const {
 
 bool hold_the_same(const MergeParts& parts, std::size_t a, std::size_t b) {
   constexpr double rounded_apart = 2;  // of squares: once on either side
+  constexpr double plainly_apart = 100;
   double apart = 0;
   double rounding = 0;
   for (std::size_t p = 0; p < parts.size(); ++p) {
@@ -161,6 +162,7 @@ bool hold_the_same(const MergeParts& parts, std::size_t a, std::size_t b) {
       apart += between * between;
       rounding += unit * unit / 12;
     }
+    if (apart > plainly_apart * rounding) return false;
   }
   return apart <= rounded_apart * rounding;
 }

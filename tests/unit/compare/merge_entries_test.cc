@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "compare/merge_changes.h"
 #include "tests/unit/compare/merge_family.h"
 
 using namespace pedigree;
