@@ -150,6 +150,23 @@ constexpr std::array words = {
         .code = "lattice-residual/1",
         .kind = "statistic",
         .meaning = "Are the dequantised values within half a quantiser step of the other model's?"},
+    Word{.code = "merge-copies/1",
+         .kind = "statistic",
+         .meaning = "Does every matrix that carries information stand in one candidate or another "
+                    "with the same values, and in no single one?"},
+    Word{.code = "merge-fit/1",
+         .kind = "statistic",
+         .meaning = "How much do weighted sums of the candidates' matrices leave, in units of what "
+                    "rounding into the stored type leaves? Training from one of them leaves a "
+                    "change of its own."},
+    Word{.code = "merge-entries/1",
+         .kind = "statistic",
+         .meaning = "What share of the entries take one of the few values that TIES, DARE and "
+                    "their kin allow?"},
+    Word{.code = "merge-direction/1",
+         .kind = "statistic",
+         .meaning = "What share of the subject's values are the sum rounded once? Of a model that "
+                    "was not computed from the others, fewer are."},
     // Answers that are no relation
     Word{.code = "derived",
          .kind = "answer",
