@@ -45,10 +45,13 @@ constexpr std::array words = {
     Word{"lora-merge", "relation", "", "The base's weights plus a change of low rank.", ""},
     Word{"merge", "relation", "", "A combination of several models' weights.",
          "Compare with all suspected parents at once."},
-    Word{"pruned", "relation", "", "The base with layers, heads or neurons left out.", ""},
+    Word{"pruned", "relation", "",
+         "The base with layers, heads, neurons or experts left out, or experts averaged into fewer.",
+         ""},
     Word{"depth-upscaled", "relation", "", "The base with layers standing more than once.", ""},
     Word{"vocab-extended", "relation", "", "The base with token rows added.", ""},
-    Word{"moe-upcycled", "relation", "", "The base's feed-forward layers, copied into experts.",
+    Word{"moe-upcycled", "relation", "",
+         "The base's feed-forward blocks became experts: copied, split among them, or partly new.",
          ""},
     Word{"reparametrised", "relation", "",
          "The base's function in other coordinates: units permuted, rescaled or rotated.", ""},
@@ -72,6 +75,26 @@ constexpr std::array words = {
     Word{"ffn-pairing/1", "statistic", "",
          "How many sampled feed-forward neurons are most like the neuron of the same number, when "
          "all are matched at once? Unrelated models expect one a layer.",
+         ""},
+    Word{"expert-pairing/1", "statistic", "",
+         "The same where layers hold experts: every feed-forward block of a layer against every "
+         "block of the other side's layer. Each layer speaks through its best pair, and p pays "
+         "for the choice.",
+         ""},
+    Word{"expert-lookup/1", "statistic", "",
+         "Are the neurons of experts found among the other side's under other numbers? Half of "
+         "the residual dimensions find partners; through them the dimensions of the other half are "
+         "paired by number, which chance does not do.",
+         ""},
+    Word{"expert-map/1", "statistic", "",
+         "How many feed-forward blocks, experts among them, stand against one of the other side?",
+         ""},
+    Word{"expert-cover/1", "statistic", "",
+         "How much of a dense feed-forward block do experts hold, and do they divide it among "
+         "them?",
+         ""},
+    Word{"expert-rays/1", "statistic", "",
+         "Were blocks that resemble one block made from it apart from each other, or it from them?",
          ""},
     Word{"value-pairing/1", "statistic", "",
          "The same for the value channels of each attention head.", ""},
