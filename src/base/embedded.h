@@ -1,7 +1,7 @@
 // Data files compiled into the binary: schemas and architecture tables.
 //
 // scripts/embed.cmake writes one embedded_<room>() per room that owns *.json
-// files; the room declares the function it reads in its own source.
+// files; a header of the room declares it.
 #pragma once
 
 #include <cstddef>

@@ -44,8 +44,7 @@ void malformed(std::string_view code, std::string message, std::optional<std::ui
   throw Malformed{make_problem(code, {}, std::move(message), offset)};
 }
 
-void check(bool truth, std::string_view reason, std::source_location where) {
-  if (truth) return;
+void check_failed(std::string_view reason, std::source_location where) {
   std::fprintf(stderr, "pedigree: internal error: %.*s (%s:%u)\n", static_cast<int>(reason.size()),
                reason.data(), where.file_name(), where.line());
   std::abort();

@@ -58,8 +58,13 @@ struct Malformed {
 [[noreturn]] void malformed(std::string_view code, std::string message,
                             std::optional<std::uint64_t> offset = {});
 
-// Aborts with file, line and reason when `truth` is false: a bug of ours.
-void check(bool truth, std::string_view reason,
-           std::source_location where = std::source_location::current());
+[[noreturn]] void check_failed(std::string_view reason, std::source_location where);
+
+// Aborts with file, line and reason when `truth` is false: a bug of ours. Inline,
+// so that compilers and analyzers know what holds behind it.
+inline void check(bool truth, std::string_view reason,
+                  std::source_location where = std::source_location::current()) {
+  if (!truth) check_failed(reason, where);
+}
 
 }  // namespace pedigree

@@ -17,7 +17,7 @@ struct Decoded {
 
 Decoded next_point(std::string_view text) {
   utf8proc_int32_t point = -1;
-  const auto* bytes = static_cast<const utf8proc_uint8_t*>(static_cast<const void*>(text.data()));
+  const auto* bytes = reinterpret_cast<const utf8proc_uint8_t*>(text.data());
   const auto size = utf8proc_iterate(
       bytes, static_cast<utf8proc_ssize_t>(std::min<std::size_t>(text.size(), 4)), &point);
   if (size <= 0) return {};
@@ -115,9 +115,12 @@ std::string_view nearest_word(std::string_view word, std::span<const std::string
 }
 
 std::string byte_size(std::uint64_t bytes) {
-  if (bytes < 1000) return fmt::format("{} bytes", bytes);
   constexpr std::array<std::string_view, 5> units = {"kB", "MB", "GB", "TB", "PB"};
-  double value = static_cast<double>(bytes) / 1000;
+  return bytes < 1000 ? fmt::format("{} bytes", bytes) : in_thousands(bytes, units);
+}
+
+std::string in_thousands(std::uint64_t number, std::span<const std::string_view> units) {
+  double value = static_cast<double>(number) / 1000;
   std::size_t unit = 0;
   while (value >= 999.5 && unit + 1 < units.size()) {
     value /= 1000;

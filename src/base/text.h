@@ -1,8 +1,10 @@
 // Text from strangers, made safe to show; and the nearest known word.
 #pragma once
 
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -24,7 +26,21 @@ std::size_t display_width(std::string_view text);
 // The known word nearest to `word` by edit distance, or "" when none is near.
 std::string_view nearest_word(std::string_view word, std::span<const std::string_view> known);
 
-// "13.5 GB", "64 MB", "512 bytes": powers of 1000, three significant digits.
+// The whole of `text` as a Number; none when any of it is something else (a sign
+// in front of an unsigned one, a space) or beyond the type's range.
+template <class Number>
+std::optional<Number> whole_number(std::string_view text, int base = 10) {
+  Number number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number, base);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+// "13.5 GB", "64.0 MB", "512 bytes".
 std::string byte_size(std::uint64_t bytes);
+
+// `number` in the largest of `units` it reaches, the k-th of which (from 0) is
+// 1000^(k+1): three significant digits, more behind the last unit.
+std::string in_thousands(std::uint64_t number, std::span<const std::string_view> units);
 
 }  // namespace pedigree

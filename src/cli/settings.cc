@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <filesystem>
 #include <map>
 #include <string_view>
@@ -171,14 +170,6 @@ std::expected<std::vector<OutputTarget>, UsageError> outputs_from(const Values& 
     targets.push_back(std::move(*target));
   }
   return targets;
-}
-
-template <class Number>
-std::optional<Number> whole_number(std::string_view text) {
-  Number number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return number;
 }
 
 // "" when fine.

@@ -49,9 +49,9 @@ std::string_view null_name(Evidence::Null null);
 struct RoleChange {
   std::string role = {};
   int layer = -1;             // of the subject
-  int expert = -1;            // of the subject
   double relative_delta = 0;  // ‖child − parent‖ / ‖parent‖ on what was compared
   bool exact = false;         // equal bit for bit (after the named transforms)
+  int expert = -1;            // of the subject
 };
 
 struct TensorRow {        // --details

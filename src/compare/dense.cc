@@ -1,10 +1,10 @@
 #include "compare/dense.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "base/parallel.h"
+#include "tensor/reduce.h"
 
 namespace pedigree {
 namespace {
@@ -41,23 +41,14 @@ double norm_bound(const Matrix& matrix) {
 
 }  // namespace
 
-double product(std::span<const double> a, std::span<const double> b) {
-  std::array<double, 4> lane = {};
-  const std::size_t whole = a.size() / 4 * 4;
-  for (std::size_t i = 0; i < whole; i += 4) {
-    for (std::size_t j = 0; j < 4; ++j) lane[j] += a[i + j] * b[i + j];
-  }
-  for (std::size_t i = whole; i < a.size(); ++i) lane[i - whole] += a[i] * b[i];
-  return (lane[0] + lane[1]) + (lane[2] + lane[3]);
-}
+double product(std::span<const double> a, std::span<const double> b) { return dot(a, b); }
 
 Matrix times_transposed(const Matrix& a, const Matrix& b, unsigned threads) {
   check(a.cols == b.cols, "a product of matrices that do not fit");
   Matrix result(a.rows, b.rows);
   const auto failed = parallel_for(a.rows, a.rows * b.rows * a.cols < 1'000'000 ? 1 : threads, {},
                                    [&](std::size_t i) -> std::optional<Problem> {
-                                     for (std::size_t j = 0; j < b.rows; ++j)
-                                       result.at(i, j) = product(a.row(i), b.row(j));
+                                     dots(a.row(i), b.values, result.row(i));
                                      return std::nullopt;
                                    });
   check(!failed, "a product cannot fail");

@@ -9,7 +9,7 @@
 
 namespace pedigree {
 
-// Four fixed lanes, one fold order.
+// Eight fixed lanes, one fold order.
 double product(std::span<const double> a, std::span<const double> b);
 
 // a · bᵀ; rows in parallel, results by slot.

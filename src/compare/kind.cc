@@ -342,9 +342,9 @@ class KindFinder {
     for (const Change& change : changes_) {
       kind_.change.push_back({.role = change.role,
                               .layer = change.subject_layer,
-                              .expert = change.expert,
                               .relative_delta = change.relative_delta,
-                              .exact = change.subject_is_rounded || change.base_is_rounded});
+                              .exact = change.subject_is_rounded || change.base_is_rounded,
+                              .expert = change.expert});
     }
     std::ranges::sort(kind_.change, {}, [](const RoleChange& change) {
       return std::tuple(change.layer, change.role, change.expert);

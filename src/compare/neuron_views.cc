@@ -57,9 +57,7 @@ Result<std::vector<float>> scaled_by_gain(const Model& model, int layer,
 Matrix responses_of(std::span<const float> rows, std::span<const float> tokens, std::size_t width) {
   Matrix result(rows.size() / width, tokens.size() / width);
   for (std::size_t i = 0; i < result.rows; ++i) {
-    for (std::size_t t = 0; t < result.cols; ++t) {
-      result.at(i, t) = dot(rows.subspan(i * width, width), tokens.subspan(t * width, width));
-    }
+    dots(rows.subspan(i * width, width), tokens, result.row(i));
   }
   return result;
 }

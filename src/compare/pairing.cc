@@ -13,6 +13,16 @@ namespace {
 
 constexpr std::uint64_t relabelling_seed = 0x70656469677265ULL;  // part of the scheme "…-pairing/1"
 
+void for_each_cell(std::vector<Cell>& cells, unsigned threads,
+                   const std::function<Cell(std::size_t)>& cell) {
+  const auto problem =
+      parallel_for(cells.size(), threads, {}, [&](std::size_t i) -> std::optional<Problem> {
+        cells[i] = cell(i);
+        return std::nullopt;
+      });
+  check(!problem, "computing a layer cell cannot fail");
+}
+
 }  // namespace
 
 void Cell::add(const Cell& other) {
@@ -49,12 +59,9 @@ CellTable cell_table(int subject_layers, int base_layers, const CellOf& cell, un
   table.cells.resize(static_cast<std::size_t>(subject_layers) *
                      static_cast<std::size_t>(base_layers));
   const auto columns = static_cast<std::size_t>(base_layers);
-  const auto problem =
-      parallel_for(table.cells.size(), threads, {}, [&](std::size_t i) -> std::optional<Problem> {
-        table.cells[i] = cell(static_cast<int>(i / columns), static_cast<int>(i % columns));
-        return std::nullopt;
-      });
-  check(!problem, "computing a layer cell cannot fail");
+  for_each_cell(table.cells, threads, [&](std::size_t i) {
+    return cell(static_cast<int>(i / columns), static_cast<int>(i % columns));
+  });
   return table;
 }
 
@@ -84,9 +91,11 @@ LayerMap identity_map(const Fingerprint& subject, const Fingerprint& base) {
   return map;
 }
 
-Cell pooled(const LayerMap& map, const CellOf& cell) {
+Cell pooled(const LayerMap& map, const CellOf& cell, unsigned threads) {
+  std::vector<Cell> cells(map.size());
+  for_each_cell(cells, threads, [&](std::size_t i) { return cell(map[i].first, map[i].second); });
   Cell total;
-  for (const auto& [a, b] : map) total.add(cell(a, b));
+  for (const Cell& each : cells) total.add(each);
   return total;
 }
 

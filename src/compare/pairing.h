@@ -57,6 +57,6 @@ CellTable cell_table(int subject_layers, int base_layers, const CellOf& cell, un
 LayerMap best_layer_map(const CellTable& table);
 
 LayerMap identity_map(const Fingerprint& subject, const Fingerprint& base);
-Cell pooled(const LayerMap& map, const CellOf& cell);
+Cell pooled(const LayerMap& map, const CellOf& cell, unsigned threads = 1);
 
 }  // namespace pedigree

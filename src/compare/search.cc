@@ -100,8 +100,10 @@ class Searcher {
 
   bool aligned() {
     const LayerMap map = identity_map(subject_.sketch, base_.sketch);
-    const Cell by_neurons = pooled(map, [this](int a, int b) { return blocks_->neurons(a, b); });
-    const Cell by_values = pooled(map, [this](int a, int b) { return pairs_.values(a, b); });
+    const Cell by_neurons =
+        pooled(map, [this](int a, int b) { return blocks_->neurons(a, b); }, options_.threads);
+    const Cell by_values =
+        pooled(map, [this](int a, int b) { return pairs_.values(a, b); }, options_.threads);
     const Cell by_hidden = hidden_cell(subject_.sketch, base_.sketch, map);
     const double neuron_tries = alternatives_ + blocks_->log10_choices(map);
     note(neuron_evidence(by_neurons, map, neuron_tries));
@@ -270,14 +272,14 @@ class Searcher {
     const bool equal_depth = depth(subject_) == depth(base_);
     LayerMap map = identity_map(subject_.sketch, base_.sketch);
     double tries = alternatives_ + answers.log10_choices(map);
-    Cell total = pooled(map, cell);
+    Cell total = pooled(map, cell, options_.threads);
     if (!equal_depth || log10_p(total, tries) > certain) {
       const CellTable table =
           cell_table(depth(subject_), depth(base_), screened_cell, options_.threads);
       const LayerMap found = best_layer_map(table);
       if (!found.empty()) {
         map = found;
-        total = pooled(map, cell);
+        total = pooled(map, cell, options_.threads);
         tries = alternatives_ + answers.log10_maps(depth(subject_), depth(base_));
         note_repeats(table);
       }

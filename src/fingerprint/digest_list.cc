@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <filesystem>
 #include <utility>
 
@@ -98,14 +97,6 @@ Columns columns_of(std::string_view header) {
   return {.file = place("file"), .oid = place("lfs_oid"), .size = place("size")};
 }
 
-std::optional<std::uint64_t> number(std::string_view text) {
-  std::uint64_t value = 0;
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value);
-  if (error != std::errc{} || stop != end) return std::nullopt;
-  return value;
-}
-
 // A row without an object id (a small file outside LFS) expects nothing.
 std::optional<ExpectedDigest> read_row(std::string_view line, const Columns& columns,
                                        bool& is_blank) {
@@ -121,7 +112,7 @@ std::optional<ExpectedDigest> read_row(std::string_view line, const Columns& col
   if (!hex || field(columns.file).empty()) return std::nullopt;
   return ExpectedDigest{.path = std::string(field(columns.file)),
                         .sha256 = *hex,
-                        .size = number(field(columns.size))};
+                        .size = whole_number<std::uint64_t>(field(columns.size))};
 }
 
 Problem malformed_line(std::string_view name, unsigned line) {

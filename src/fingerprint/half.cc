@@ -81,12 +81,12 @@ std::vector<float> from_halves(const HalfPair& halves) {
   check(halves.low.empty() || halves.low.size() == halves.high.size(), "halves of unequal length");
   std::vector<float> values;
   values.reserve(halves.high.size());
+  const double low_scale = power_of_two(-low_shift);
+  const double scale = power_of_two(-halves.exponent);
   for (std::size_t i = 0; i < halves.high.size(); ++i) {
     auto value = static_cast<double>(half_value(halves.high[i]));
-    if (!halves.low.empty()) {
-      value += static_cast<double>(half_value(halves.low[i])) * power_of_two(-low_shift);
-    }
-    values.push_back(static_cast<float>(value * power_of_two(-halves.exponent)));
+    if (!halves.low.empty()) value += static_cast<double>(half_value(halves.low[i])) * low_scale;
+    values.push_back(static_cast<float>(value * scale));
   }
   return values;
 }

@@ -1,10 +1,10 @@
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <string>
 #include <utility>
 
 #include "base/digest.h"
+#include "base/text.h"
 #include "fingerprint/metadata.h"
 
 namespace pedigree {
@@ -27,14 +27,10 @@ std::string read_digest(const Fields& fields, std::string_view key) {
 
 std::uint64_t read_hash(const JsonValue& value) {
   const auto text = value.as_string();
-  std::uint64_t hash = 0;
-  if (!text || text->size() != 16) malformed_fingerprint("a hash is not sixteen hex digits");
-  const char* const end = text->data() + text->size();
-  const auto [stop, error] = std::from_chars(text->data(), end, hash, 16);
-  if (error != std::errc{} || stop != end) {
-    malformed_fingerprint("a hash is not sixteen hex digits");
-  }
-  return hash;
+  const auto hash =
+      text && text->size() == 16 ? whole_number<std::uint64_t>(*text, 16) : std::nullopt;
+  if (!hash) malformed_fingerprint("a hash is not sixteen hex digits");
+  return *hash;
 }
 
 Claim::Kind claim_kind(std::string_view name) {

@@ -65,17 +65,20 @@ bool is_wide(const Model& model, const CanonicalTensor& tensor) {
 
 // By the tensors, not by the config.
 std::uint64_t layer_count(const Model& model) {
-  int last = -1;
-  for (const CanonicalTensor& tensor : model.canonical) last = std::max(last, tensor.layer);
-  return static_cast<std::uint64_t>(last + 1);
+  std::uint64_t count = 0;
+  for (const CanonicalTensor& tensor : model.canonical) {
+    if (tensor.layer >= 0) count = std::max(count, static_cast<std::uint64_t>(tensor.layer) + 1);
+  }
+  return count;
 }
 
 class Planner {
  public:
-  Planner(const Model& model, const SamplingScheme& scheme)
-      : model_(model), scheme_(scheme), layers_(layer_count(model)) {}
+  // `tokens` is a plan with its tokens chosen and nothing else in it.
+  Planner(const Model& model, const SamplingScheme& scheme, const Plan& tokens)
+      : model_(model), scheme_(scheme), tokens_(tokens), layers_(layer_count(model)) {}
 
-  Plan plan(const Detail& detail, const Plan& tokens);
+  Plan plan(const Detail& detail);
 
  private:
   const std::vector<std::uint64_t>& sample(std::string_view axis, std::uint64_t size,
@@ -85,15 +88,19 @@ class Planner {
   std::vector<std::uint64_t> token_rows(std::uint64_t size) const;
   bool expert_is_kept(const CanonicalTensor& tensor);
   bool layer_is_kept(int layer);
+  bool is_wanted(const CanonicalTensor& tensor);
+  void add_gains(Plan& plan);
+  void add_blocks(Plan& plan);
   void add_block(const CanonicalTensor& tensor, const RoleAxes& axes, Plan& plan);
   void add_responses(PlannedBlock& block, const Plan& plan);
 
   const Model& model_;
   const SamplingScheme& scheme_;
+  const Plan& tokens_;
   std::uint64_t layers_;
   Detail detail_;
-  const std::vector<SampledToken>* tokens_ = nullptr;
-  std::map<int, std::size_t> ffn_norms_;  // layer to index into the plan's gains
+  std::set<std::tuple<int, std::string_view, int>> seen_;  // layer, role, expert
+  std::map<int, std::size_t> ffn_norms_;                   // layer to index into the plan's gains
   std::map<std::tuple<std::string, std::uint64_t, std::uint64_t>, std::vector<std::uint64_t>>
       samples_;
 };
@@ -125,7 +132,7 @@ std::vector<std::uint64_t> Planner::head_rows(std::uint64_t size, std::uint64_t 
 
 std::vector<std::uint64_t> Planner::token_rows(std::uint64_t size) const {
   std::vector<std::uint64_t> rows;
-  for (const SampledToken& token : *tokens_) {
+  for (const SampledToken& token : tokens_.tokens) {
     if (token.row < size) rows.push_back(token.row);
   }
   std::ranges::sort(rows);
@@ -187,31 +194,40 @@ void Planner::add_block(const CanonicalTensor& tensor, const RoleAxes& axes, Pla
   plan.blocks.push_back(std::move(block));
 }
 
-Plan Planner::plan(const Detail& detail, const Plan& tokens) {
-  detail_ = detail;
-  ffn_norms_.clear();
-  Plan plan = tokens;
-  plan.detail = detail;
-  tokens_ = &plan.tokens;
-  std::set<std::tuple<int, std::string_view, int>> seen;
-  const auto wanted = [&](const CanonicalTensor& tensor) {
-    return layer_is_kept(tensor.layer) &&
-           seen.emplace(tensor.layer, tensor.role, tensor.expert).second;
-  };
+// Once a role and layer: of tensors that repeat one, the first counts.
+bool Planner::is_wanted(const CanonicalTensor& tensor) {
+  return layer_is_kept(tensor.layer) &&
+         seen_.emplace(tensor.layer, tensor.role, tensor.expert).second;
+}
+
+void Planner::add_gains(Plan& plan) {
   for (const CanonicalTensor& tensor : model_.canonical) {
     if (!is_gain(tensor) || tensor.rows == 0 || tensor.rows > longest_gain) continue;
-    if (!is_decodable(model_, tensor) || !wanted(tensor)) continue;
+    if (!is_decodable(model_, tensor) || !is_wanted(tensor)) continue;
     PlannedGain gain = {.tensor = &tensor};
     if (tensor.rows > gain_channels) gain.channels = sample("hidden", tensor.rows, gain_channels);
     if (tensor.role == "ffn.norm") ffn_norms_[tensor.layer] = plan.gains.size();
     plan.gains.push_back(std::move(gain));
   }
+}
+
+void Planner::add_blocks(Plan& plan) {
   for (const CanonicalTensor& tensor : model_.canonical) {
     const auto* const axes = std::ranges::find(role_axes, tensor.role, &RoleAxes::role);
     if (axes == std::ranges::end(role_axes) || tensor.rows == 0 || tensor.cols == 0) continue;
     if (!is_decodable(model_, tensor) || !expert_is_kept(tensor)) continue;
-    if (wanted(tensor)) add_block(tensor, *axes, plan);
+    if (is_wanted(tensor)) add_block(tensor, *axes, plan);
   }
+}
+
+Plan Planner::plan(const Detail& detail) {
+  detail_ = detail;
+  seen_.clear();
+  ffn_norms_.clear();
+  Plan plan = tokens_;
+  plan.detail = detail;
+  add_gains(plan);
+  add_blocks(plan);
   return plan;
 }
 
@@ -283,11 +299,11 @@ Plan plan_tokens(const Model& model, const SamplingScheme& scheme,
 Plan plan_fingerprint(const Model& model, const SamplingScheme& scheme,
                       const FingerprintOptions& options) {
   const Plan tokens = plan_tokens(model, scheme, options);
-  Planner planner(model, scheme);
+  Planner planner(model, scheme, tokens);
   Plan plan;
   std::uint64_t bytes = 0;
   for (const Detail& detail : details) {
-    plan = planner.plan(detail, tokens);
+    plan = planner.plan(detail);
     bytes = array_bytes(model, plan);
     if (bytes <= array_budget) return plan;
   }
@@ -297,7 +313,7 @@ Plan plan_fingerprint(const Model& model, const SamplingScheme& scheme,
   while (bytes > array_budget && layers > 1) {
     layers = std::min(layers - 1, layers * array_budget / bytes);
     last.layers = static_cast<std::uint32_t>(std::max<std::uint64_t>(layers, 1));
-    plan = planner.plan(last, tokens);
+    plan = planner.plan(last);
     bytes = array_bytes(model, plan);
   }
   return plan;

@@ -1,9 +1,9 @@
 // git-lfs pointers: text under 1024 bytes, "key value" lines, version first.
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 #include "base/digest.h"
+#include "base/text.h"
 #include "formats/formats.h"
 
 namespace pedigree {
@@ -25,13 +25,6 @@ std::optional<Line> next_line(std::string_view& text) {
   const std::size_t space = line.find(' ');
   if (space == line.npos || space == 0 || space + 1 == line.size()) return std::nullopt;
   return Line{.key = line.substr(0, space), .value = line.substr(space + 1)};
-}
-
-std::optional<std::uint64_t> decimal(std::string_view text) {
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
 }
 
 std::optional<std::string> object_id(std::string_view value) {
@@ -64,7 +57,8 @@ std::optional<LfsPointer> read_lfs_pointer(std::string_view text) {
     const auto line = next_line(text);
     if (!line) return std::nullopt;
     if (line->key == "oid" && !take(oid, object_id(line->value))) return std::nullopt;
-    if (line->key == "size" && !take(size, decimal(line->value))) return std::nullopt;
+    if (line->key == "size" && !take(size, whole_number<std::uint64_t>(line->value)))
+      return std::nullopt;
   }
   if (!oid || !size) return std::nullopt;
   return LfsPointer{.oid = std::move(*oid), .size = *size};

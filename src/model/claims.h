@@ -26,6 +26,8 @@ struct Claim {
   std::string value = {};  // as written
   std::string file = {};   // relative path
   unsigned line = 0;       // 1-based; 0 when the place has no lines (a binary header)
+
+  bool operator==(const Claim&) const = default;
 };
 
 std::string_view claim_kind_name(Claim::Kind kind);

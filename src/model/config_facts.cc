@@ -122,7 +122,7 @@ void list_entries(const JsonValue& value, const std::string& path, std::size_t& 
   if (bytes > max_entry_bytes) return;
   if (value.kind == JsonValue::Kind::object) {
     for (const auto& [key, member] : value.members) {
-      list_entries(member, path.empty() ? key : path + "." + key, bytes, entries);
+      list_entries(member, path.empty() ? key : fmt::format("{}.{}", path, key), bytes, entries);
     }
   } else if (value.kind == JsonValue::Kind::array) {
     for (std::size_t index = 0; index < value.items.size(); ++index) {
@@ -141,7 +141,7 @@ ConfigFacts config_facts(const JsonValue& config, std::string_view file) {
   if (config.kind != JsonValue::Kind::object) return facts;
   facts.present = true;
   facts.file = std::string(file);
-  const Places places{find_nested(config, facts.nested), config};
+  const Places places{.nested = find_nested(config, facts.nested), .root = config};
   facts.model_type = Places{.nested = nullptr, .root = config}.text({"model_type"});
   if (places.nested != nullptr) {
     facts.nested_model_type =

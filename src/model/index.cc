@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <unordered_map>
 
@@ -107,10 +106,7 @@ class IndexReader {
                std::floor(event.number) == event.number) {
       index_.total_size = static_cast<std::uint64_t>(event.number);
     } else if (event.kind == Kind::string) {
-      std::uint64_t value = 0;
-      const char* end = event.text.data() + event.text.size();
-      const auto parsed = std::from_chars(event.text.data(), end, value);
-      if (parsed.ec == std::errc{} && parsed.ptr == end) index_.total_size = value;
+      index_.total_size = whole_number<std::uint64_t>(event.text);
     }
     if (!index_.total_size) {
       add_problem("index-size-mismatch", "total_size is not a count of bytes", event.offset);

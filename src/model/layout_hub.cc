@@ -48,7 +48,7 @@ bool is_hub_repository(const fs::path& folder) {
 
 std::optional<fs::path> repository_of_snapshot(const fs::path& folder) {
   if (folder.parent_path().filename() != "snapshots") return std::nullopt;
-  const fs::path repository = folder.parent_path().parent_path();
+  fs::path repository = folder.parent_path().parent_path();
   if (!is_hub_repository(repository)) return std::nullopt;
   return repository;
 }

@@ -18,6 +18,7 @@ namespace pedigree {
 namespace {
 
 constexpr std::uint64_t max_side_bytes = std::uint64_t{16} << 20U;
+constexpr std::size_t max_adapters = 64;
 
 class ManifestReader {
  public:
@@ -49,8 +50,10 @@ class ManifestReader {
     std::string file;
   };
 
-  std::optional<Document> json(std::string_view leaf) {
-    auto side = read_side_file(layout_, folder_, leaf, max_side_bytes, manifest_.problems);
+  std::optional<Document> json(std::string_view leaf) { return json_in(folder_, leaf); }
+
+  std::optional<Document> json_in(std::string_view folder, std::string_view leaf) {
+    auto side = read_side_file(layout_, folder, leaf, max_side_bytes, manifest_.problems);
     if (!side) return std::nullopt;
     auto root = parse_side_json(side->text, side->file, manifest_.problems);
     if (!root) return std::nullopt;
@@ -93,9 +96,23 @@ class ManifestReader {
   }
 
   void adapter() {
-    manifest_.adapter_config = holds("adapter_config.json");
-    if (const auto document = json("adapter_config.json")) {
+    constexpr std::string_view leaf = "adapter_config.json";
+    manifest_.adapter_config = holds(leaf);
+    if (const auto document = json(leaf)) {
       add_adapter_claims(document->root, document->file, manifest_.claims);
+    }
+    // Further adapters lie in folders of their own; the base one names is that
+    // adapter's, not this model's.
+    std::size_t others = 0;
+    for (const ListedFile& file : layout_.files) {
+      if (leaf_of(file.path) != leaf || folder_of(file.path) == folder_) continue;
+      if (folder_of(file.path).empty() || ++others > max_adapters) continue;
+      const auto document = json_in({}, file.path);
+      if (!document) continue;
+      std::vector<Claim> claims;
+      add_adapter_claims(document->root, document->file, claims);
+      for (Claim& claim : claims) claim.kind = Claim::Kind::other;
+      std::ranges::move(claims, std::back_inserter(manifest_.claims));
     }
   }
 

@@ -3,10 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstdint>
 #include <string>
 #include <utility>
+
+#include "base/text.h"
 
 namespace pedigree {
 namespace {
@@ -52,13 +53,10 @@ class Leniency {
     const std::size_t size = std::min(rest_.find_first_not_of("+-.eE0123456789"), rest_.size());
     if (size == 0) return false;
     const std::string_view number = rest_.substr(0, size);
-    std::int64_t as_signed = 0;
-    std::uint64_t as_unsigned = 0;
-    const char* end = number.data() + number.size();
-    const bool integer = number.find_first_of(".eE+") == number.npos;
-    const bool fits = std::from_chars(number.data(), end, as_signed).ec == std::errc{} ||
-                      std::from_chars(number.data(), end, as_unsigned).ec == std::errc{};
-    if (!integer || fits) {
+    const std::string_view digits = number.substr(number.starts_with('-') ? 1 : 0);
+    const bool integer = !digits.empty() && digits.find_first_not_of("0123456789") == digits.npos;
+    // What is no integer is left to the parser, which may refuse it.
+    if (!integer || whole_number<std::int64_t>(number) || whole_number<std::uint64_t>(number)) {
       copy(size);
       return true;
     }

@@ -18,8 +18,8 @@ class TokenizerOpener {
       : layout_(layout), folder_(folder) {}
 
   TokenizerOpening open() {
-    const bool found =
-        from_json() || from_vocab_json() || from_model() || from_tiktoken() || from_vocab_txt();
+    const bool found = from_json() || from_tekken() || from_vocab_json() || from_model() ||
+                       from_tiktoken() || from_vocab_txt();
     static_cast<void>(found);
     return std::move(opening_);
   }
@@ -41,6 +41,11 @@ class TokenizerOpener {
   bool from_json() {
     const auto json = text("tokenizer.json");
     return json && take(read_tokenizer_json({.text = json->text, .file = json->file}));
+  }
+
+  bool from_tekken() {
+    const auto json = text("tekken.json");
+    return json && take(read_tekken({.text = json->text, .file = json->file}));
   }
 
   bool from_vocab_json() {

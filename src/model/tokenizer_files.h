@@ -22,6 +22,9 @@ struct NamedText {
   std::string_view file = {};
 };
 
+// `cause` as a problem of the tokenizer in `source`: code, file, line.
+Problem tokenizer_problem(const Problem& cause, NamedText source);
+
 // tokenizer.json, as events: a large vocabulary never becomes a tree.
 Result<Tokenizer> read_tokenizer_json(NamedText json);
 
@@ -36,6 +39,9 @@ Result<Tokenizer> read_vocab_txt(NamedText vocab);
 // tiktoken: lines of base64 and rank, spelled in GPT-2's byte alphabet here so
 // that they meet the same vocabulary's tokenizer.json.
 Result<Tokenizer> read_tiktoken(NamedText ranks);
+
+// tekken.json: the same, with special tokens and sizes beside them.
+Result<Tokenizer> read_tekken(NamedText json);
 
 struct SentencePieceReading {
   Tokenizer tokenizer = {};

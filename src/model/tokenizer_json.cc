@@ -125,13 +125,6 @@ std::string inferred_kind(const TokenizerJson& reader) {
   return reader.vocabulary.merges() > 0 ? "BPE" : "WordLevel";
 }
 
-Problem as_tokenizer_problem(const Problem& cause, std::string_view text) {
-  Problem problem = make_problem(code, cause.file, cause.message, cause.offset);
-  problem.line = cause.line;
-  if (!problem.line && problem.offset) problem.line = line_of(text, *problem.offset);
-  return problem;
-}
-
 // A flat map from token to id (vocab.json, added_tokens.json).
 template <class Add>
 std::optional<Problem> read_flat_map(NamedText json, const Add& add) {
@@ -147,7 +140,7 @@ std::optional<Problem> read_flat_map(NamedText json, const Add& add) {
           malformed(code, "the file is not a map from token to id", event.offset);
         }
       });
-  if (problem) return as_tokenizer_problem(*problem, json.text);
+  if (problem) return tokenizer_problem(*problem, json);
   return std::nullopt;
 }
 
@@ -167,17 +160,23 @@ void read_merge_lines(std::string_view text, Vocabulary& vocabulary) {
 
 }  // namespace
 
+Problem tokenizer_problem(const Problem& cause, NamedText source) {
+  Problem problem = make_problem(code, std::string(source.file), cause.message, cause.offset);
+  problem.line = cause.line;
+  if (!problem.line && problem.offset) problem.line = line_of(source.text, *problem.offset);
+  return problem;
+}
+
 Result<Tokenizer> read_tokenizer_json(NamedText json) {
   TokenizerJson reader;
   auto problem =
       read_json_events(json.text, json.file, {.bytes = max_tokenizer_bytes}, std::ref(reader));
-  if (problem) return std::unexpected(as_tokenizer_problem(*problem, json.text));
+  if (problem) return std::unexpected(tokenizer_problem(*problem, json));
   try {
     return reader.vocabulary.finish(reader.kind.empty() ? inferred_kind(reader) : reader.kind,
                                     json.file);
   } catch (Malformed& stop) {
-    stop.problem.file = std::string(json.file);
-    return std::unexpected(as_tokenizer_problem(stop.problem, json.text));
+    return std::unexpected(tokenizer_problem(stop.problem, json));
   }
 }
 
@@ -202,8 +201,7 @@ Result<Tokenizer> read_vocab_json(NamedText vocab, std::optional<NamedText> merg
     place = vocab;
     return vocabulary.finish(vocabulary.merges() > 0 ? "BPE" : "WordLevel", vocab.file);
   } catch (Malformed& stop) {
-    stop.problem.file = std::string(place.file);
-    return std::unexpected(as_tokenizer_problem(stop.problem, place.text));
+    return std::unexpected(tokenizer_problem(stop.problem, place));
   }
 }
 

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/problem.h"
+#include "base/text.h"
 
 namespace pedigree {
 namespace {
@@ -52,14 +53,7 @@ std::string percent_text(double share) {
 
 std::string count_text(std::uint64_t number) {
   constexpr std::array<std::string_view, 4> units = {"thousand", "million", "billion", "trillion"};
-  if (number < 10'000) return fmt::format("{}", number);
-  double value = static_cast<double>(number) / 1000;
-  std::size_t unit = 0;
-  while (value >= 999.5 && unit + 1 < units.size()) {
-    value /= 1000;
-    ++unit;
-  }
-  return fmt::format("{:.{}f} {}", value, value < 9.995 ? 2 : value < 99.95 ? 1 : 0, units[unit]);
+  return number < 10'000 ? fmt::format("{}", number) : in_thousands(number, units);
 }
 
 }  // namespace pedigree

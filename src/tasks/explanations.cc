@@ -10,133 +10,187 @@ namespace pedigree {
 namespace {
 
 struct Word {
-  std::string_view code;
-  std::string_view kind;
-  std::string_view level;
-  std::string_view meaning;
-  std::string_view remedy;
+  std::string_view code = {};
+  std::string_view kind = {};
+  std::string_view level = {};
+  std::string_view meaning = {};
+  std::string_view remedy = {};
 };
 
 constexpr std::array words = {
     // Finding rules
-    Word{"lineage-undeclared-parent", "finding", "warning",
-         "The weights show a parent that no file of the model declares.",
-         "Declare it as base_model, and check what its licence asks for."},
-    Word{"lineage-declared-contradicted", "finding", "error",
-         "The model declares a parent, and the weights, compared with it, show no descent.",
-         "Ask the publisher which base was used."},
-    Word{"lineage-declared-unverified", "finding", "warning",
-         "The model declares a parent that was not compared, or the comparison did not decide.",
-         "Give the declared base with --against."},
-    Word{"lineage-self-parent", "finding", "note", "The model names itself as its parent.",
-         "Name the base model, or leave the field out."},
-    Word{"lineage-local-path-parent", "finding", "note",
-         "The declared parent is a path on somebody's machine, which nobody else can look up.",
-         "Name the base by its public name."},
+    Word{.code = "lineage-undeclared-parent",
+         .kind = "finding",
+         .level = "warning",
+         .meaning = "The weights show a parent that no file of the model declares.",
+         .remedy = "Declare it as base_model, and check what its licence asks for."},
+    Word{.code = "lineage-declared-contradicted",
+         .kind = "finding",
+         .level = "error",
+         .meaning =
+             "The model declares a parent, and the weights, compared with it, show no descent.",
+         .remedy = "Ask the publisher which base was used."},
+    Word{.code = "lineage-declared-unverified",
+         .kind = "finding",
+         .level = "warning",
+         .meaning =
+             "The model declares a parent that was not compared, or the comparison did not decide.",
+         .remedy = "Give the declared base with --against."},
+    Word{.code = "lineage-self-parent",
+         .kind = "finding",
+         .level = "note",
+         .meaning = "The model names itself as its parent.",
+         .remedy = "Name the base model, or leave the field out."},
+    Word{.code = "lineage-local-path-parent",
+         .kind = "finding",
+         .level = "note",
+         .meaning =
+             "The declared parent is a path on somebody's machine, which nobody else can look up.",
+         .remedy = "Name the base by its public name."},
     // Relations, as in a verdict
-    Word{"identical", "relation", "",
-         "All informative weights are equal, after the transforms named.", ""},
-    Word{"quantized", "relation", "", "The base's weights, stored with fewer bits.", ""},
-    Word{"finetune", "relation", "", "The base's weights, trained further.", ""},
-    Word{"partial-finetune", "relation", "",
-         "Some tensors were trained further; the others are the base's bit for bit.", ""},
-    Word{"continued-pretraining", "relation", "",
-         "The base's weights, trained further so long that most of every matrix moved.", ""},
-    Word{"lora-merge", "relation", "", "The base's weights plus a change of low rank.", ""},
-    Word{"merge", "relation", "", "A combination of several models' weights.",
-         "Compare with all suspected parents at once."},
-    Word{"pruned", "relation", "",
-         "The base with layers, heads, neurons or experts left out, or experts averaged into fewer.",
-         ""},
-    Word{"depth-upscaled", "relation", "", "The base with layers standing more than once.", ""},
-    Word{"vocab-extended", "relation", "", "The base with token rows added.", ""},
-    Word{"moe-upcycled", "relation", "",
-         "The base's feed-forward blocks became experts: copied, split among them, or partly new.",
-         ""},
-    Word{"reparametrised", "relation", "",
-         "The base's function in other coordinates: units permuted, rescaled or rotated.", ""},
-    Word{"partial-reuse", "relation", "", "Only some layers or tensors are the base's.", ""},
-    Word{"common-origin", "relation", "",
-         "The two share something, but the same initial weights cannot be told from descent.", ""},
+    Word{.code = "identical",
+         .kind = "relation",
+         .meaning = "All informative weights are equal, after the transforms named."},
+    Word{.code = "quantized",
+         .kind = "relation",
+         .meaning = "The base's weights, stored with fewer bits."},
+    Word{.code = "finetune", .kind = "relation", .meaning = "The base's weights, trained further."},
+    Word{.code = "partial-finetune",
+         .kind = "relation",
+         .meaning = "Some tensors were trained further; the others are the base's bit for bit."},
+    Word{.code = "continued-pretraining",
+         .kind = "relation",
+         .meaning = "The base's weights, trained further so long that most of every matrix moved."},
+    Word{.code = "lora-merge",
+         .kind = "relation",
+         .meaning = "The base's weights plus a change of low rank."},
+    Word{.code = "merge",
+         .kind = "relation",
+         .meaning = "A combination of several models' weights.",
+         .remedy = "Compare with all suspected parents at once."},
+    Word{.code = "pruned",
+         .kind = "relation",
+         .meaning = "The base with layers, heads or neurons left out."},
+    Word{.code = "depth-upscaled",
+         .kind = "relation",
+         .meaning = "The base with layers standing more than once."},
     Word{
-        "independent", "relation", "",
-        "No evidence of shared weights, though a likeness of the stated size would have been seen.",
-        ""},
-    Word{"inconclusive", "relation", "",
-         "What was read does not decide; the summary says what is missing.",
-         "Give whole models instead of fingerprints, or the missing files."},
+        .code = "vocab-extended", .kind = "relation", .meaning = "The base with token rows added."},
+    Word{.code = "moe-upcycled",
+         .kind = "relation",
+         .meaning = "The base's feed-forward layers, copied into experts."},
+    Word{.code = "reparametrised",
+         .kind = "relation",
+         .meaning =
+             "The base's function in other coordinates: units permuted, rescaled or rotated."},
+    Word{.code = "partial-reuse",
+         .kind = "relation",
+         .meaning = "Only some layers or tensors are the base's."},
+    Word{.code = "common-origin",
+         .kind = "relation",
+         .meaning =
+             "The two share something, but the same initial weights cannot be told from descent."},
+    Word{.code = "independent",
+         .kind = "relation",
+         .meaning = "No evidence of shared weights, though a likeness of the stated size would "
+                    "have been seen."},
+    Word{.code = "inconclusive",
+         .kind = "relation",
+         .meaning = "What was read does not decide; the summary says what is missing.",
+         .remedy = "Give whole models instead of fingerprints, or the missing files."},
     // Statistics, as in a report's evidence; docs/statistics.md has their definitions
-    Word{"equal-tensors/1", "statistic", "",
-         "How many informative tensors are equal bit for bit, or after the named transforms?", ""},
-    Word{"equal-sample/1", "statistic", "",
-         "How many sampled values of informative matrices are equal bit for bit? Three layers of "
-         "them exclude chance and a shared seed alike.",
-         ""},
-    Word{"ffn-pairing/1", "statistic", "",
-         "How many sampled feed-forward neurons are most like the neuron of the same number, when "
-         "all are matched at once? Unrelated models expect one a layer.",
-         ""},
-    Word{"expert-pairing/1", "statistic", "",
-         "The same where layers hold experts: every feed-forward block of a layer against every "
-         "block of the other side's layer. Each layer speaks through its best pair, and p pays "
-         "for the choice.",
-         ""},
-    Word{"expert-lookup/1", "statistic", "",
-         "Are the neurons of experts found among the other side's under other numbers? Half of "
-         "the residual dimensions find partners; through them the dimensions of the other half are "
-         "paired by number, which chance does not do.",
-         ""},
-    Word{"expert-map/1", "statistic", "",
-         "How many feed-forward blocks, experts among them, stand against one of the other side?",
-         ""},
-    Word{"expert-cover/1", "statistic", "",
-         "How much of a dense feed-forward block do experts hold, and do they divide it among "
-         "them?",
-         ""},
-    Word{"expert-rays/1", "statistic", "",
-         "Were blocks that resemble one block made from it apart from each other, or it from them?",
-         ""},
-    Word{"value-pairing/1", "statistic", "",
-         "The same for the value channels of each attention head.", ""},
-    Word{"hidden-pairing/1", "statistic", "",
-         "The same for the residual dimensions, which one permutation of the whole model could "
-         "re-deal.",
-         ""},
-    Word{"layer-map/1", "statistic", "",
-         "Which layer of one model is which layer of the other? Every possible map is paid for.",
-         ""},
-    Word{"neuron-order/1", "statistic", "",
-         "Do the neurons that have a clear partner stand in the partner's order, as they do after "
-         "pruning?",
-         ""},
-    Word{"response-pairing/1", "statistic", "",
-         "How many neurons answer common tokens like the neuron of the same number? Rotating the "
-         "residual stream does not change the answers.",
-         ""},
-    Word{"two-view/1", "statistic", "",
-         "How many neurons get the same partner by their gate answers and by their up answers? It "
-         "finds models whose neurons were re-dealt and whose residual stream was rotated.",
-         ""},
-    Word{"common-origin/1", "statistic", "",
-         "Do gains and strong directions agree as after descent, or only as after training twice "
-         "from the same initial weights?",
-         ""},
-    Word{"lattice-residual/1", "statistic", "",
-         "Are the dequantised values within half a quantiser step of the other model's?", ""},
+    Word{.code = "equal-tensors/1",
+         .kind = "statistic",
+         .meaning =
+             "How many informative tensors are equal bit for bit, or after the named transforms?"},
+    Word{.code = "equal-sample/1",
+         .kind = "statistic",
+         .meaning = "How many sampled values of informative matrices are equal bit for bit? Three "
+                    "layers of "
+                    "them exclude chance and a shared seed alike."},
+    Word{.code = "ffn-pairing/1",
+         .kind = "statistic",
+         .meaning = "How many sampled feed-forward neurons are most like the neuron of the same "
+                    "number, when "
+                    "all are matched at once? Unrelated models expect one a layer."},
+    Word{.code = "expert-pairing/1",
+         .kind = "statistic",
+         .meaning = "The same where layers hold experts: every feed-forward block of a layer "
+                    "against every block of the other side's layer. Each layer speaks through its "
+                    "best pair, and p pays for the choice."},
+    Word{.code = "expert-lookup/1",
+         .kind = "statistic",
+         .meaning = "Are the neurons of experts found among the other side's under other numbers? "
+                    "Half of the residual dimensions find partners; through them the dimensions "
+                    "of the other half are paired by number, which chance does not do."},
+    Word{.code = "expert-map/1",
+         .kind = "statistic",
+         .meaning = "How many feed-forward blocks, experts among them, stand against one of the "
+                    "other side?"},
+    Word{.code = "expert-cover/1",
+         .kind = "statistic",
+         .meaning = "How much of a dense feed-forward block do experts hold, and do they divide "
+                    "it among them?"},
+    Word{.code = "expert-rays/1",
+         .kind = "statistic",
+         .meaning = "Were blocks that resemble one block made from it apart from each other, or "
+                    "it from them?"},
+    Word{.code = "value-pairing/1",
+         .kind = "statistic",
+         .meaning = "The same for the value channels of each attention head."},
+    Word{.code = "hidden-pairing/1",
+         .kind = "statistic",
+         .meaning =
+             "The same for the residual dimensions, which one permutation of the whole model could "
+             "re-deal."},
+    Word{.code = "layer-map/1",
+         .kind = "statistic",
+         .meaning = "Which layer of one model is which layer of the other? Every possible map is "
+                    "paid for."},
+    Word{.code = "neuron-order/1",
+         .kind = "statistic",
+         .meaning = "Do the neurons that have a clear partner stand in the partner's order, as "
+                    "they do after "
+                    "pruning?"},
+    Word{.code = "response-pairing/1",
+         .kind = "statistic",
+         .meaning = "How many neurons answer common tokens like the neuron of the same number? "
+                    "Rotating the "
+                    "residual stream does not change the answers."},
+    Word{.code = "two-view/1",
+         .kind = "statistic",
+         .meaning =
+             "How many neurons get the same partner by their gate answers and by their up answers? "
+             "It "
+             "finds models whose neurons were re-dealt and whose residual stream was rotated."},
+    Word{.code = "common-origin/1",
+         .kind = "statistic",
+         .meaning = "Do gains and strong directions agree as after descent, or only as after "
+                    "training twice "
+                    "from the same initial weights?"},
+    Word{
+        .code = "lattice-residual/1",
+        .kind = "statistic",
+        .meaning = "Are the dequantised values within half a quantiser step of the other model's?"},
     // Answers that are no relation
-    Word{"derived", "answer", "",
-         "yes: one was made from the other's trained weights, or both from a common trained "
-         "ancestor. no: independent. inconclusive: neither is shown.",
-         ""},
-    Word{"confirmed", "answer", "", "The weights show the declared parent.", ""},
-    Word{"contradicted", "answer", "",
-         "The weights were compared with the declared parent and show no descent.",
-         "Ask the publisher which base was used."},
-    Word{"unverified", "answer", "",
-         "The declared parent was not compared, or nothing was decided.",
-         "Give the declared base with --against."},
-    Word{"undeclared", "answer", "", "The weights show a parent that no file declares.",
-         "Declare it as base_model."},
+    Word{.code = "derived",
+         .kind = "answer",
+         .meaning =
+             "yes: one was made from the other's trained weights, or both from a common trained "
+             "ancestor. no: independent. inconclusive: neither is shown."},
+    Word{.code = "confirmed", .kind = "answer", .meaning = "The weights show the declared parent."},
+    Word{.code = "contradicted",
+         .kind = "answer",
+         .meaning = "The weights were compared with the declared parent and show no descent.",
+         .remedy = "Ask the publisher which base was used."},
+    Word{.code = "unverified",
+         .kind = "answer",
+         .meaning = "The declared parent was not compared, or nothing was decided.",
+         .remedy = "Give the declared base with --against."},
+    Word{.code = "undeclared",
+         .kind = "answer",
+         .meaning = "The weights show a parent that no file declares.",
+         .remedy = "Declare it as base_model."},
 };
 
 }  // namespace
@@ -144,12 +198,18 @@ constexpr std::array words = {
 std::vector<Explanation> explanations() {
   std::vector<Explanation> list;
   for (const ProblemKind& kind : problem_kinds()) {
-    list.push_back({std::string(kind.code), "problem", std::string(severity_name(kind.severity)),
-                    std::string(kind.meaning), std::string(kind.remedy)});
+    list.push_back({.code = std::string(kind.code),
+                    .kind = "problem",
+                    .level = std::string(severity_name(kind.severity)),
+                    .meaning = std::string(kind.meaning),
+                    .remedy = std::string(kind.remedy)});
   }
   for (const Word& word : words) {
-    list.push_back({std::string(word.code), std::string(word.kind), std::string(word.level),
-                    std::string(word.meaning), std::string(word.remedy)});
+    list.push_back({.code = std::string(word.code),
+                    .kind = std::string(word.kind),
+                    .level = std::string(word.level),
+                    .meaning = std::string(word.meaning),
+                    .remedy = std::string(word.remedy)});
   }
   return list;
 }

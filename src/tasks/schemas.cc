@@ -1,13 +1,14 @@
-#include "base/embedded.h"
+#include "tasks/schemas.h"
+
 #include "tasks/tasks.h"
 
 namespace pedigree {
 
-std::span<const EmbeddedFile> embedded_tasks();  // written by scripts/embed.cmake
-
 std::vector<NamedSchema> schemas() {
   std::vector<NamedSchema> list;
-  for (const EmbeddedFile& file : embedded_tasks()) list.push_back({file.name, file.text()});
+  for (const EmbeddedFile& file : embedded_tasks()) {
+    list.push_back({.name = file.name, .text = file.text()});
+  }
   return list;
 }
 

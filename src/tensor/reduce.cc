@@ -1,9 +1,9 @@
 #include "tensor/reduce.h"
 
 #include <array>
-#include <cstddef>
 
 #include "base/problem.h"
+#include "tensor/kernels/kernels.h"
 
 namespace pedigree {
 namespace {
@@ -30,17 +30,22 @@ double sum(std::span<const float> values) {
 
 double dot(std::span<const float> a, std::span<const float> b) {
   check(a.size() == b.size(), "dot of unequal sizes");
-  std::array<double, lanes> lane = {};
-  const std::size_t whole = a.size() / lanes * lanes;
-  for (std::size_t i = 0; i < whole; i += lanes) {
-    for (std::size_t j = 0; j < lanes; ++j) {
-      lane[j] += static_cast<double>(a[i + j]) * static_cast<double>(b[i + j]);
-    }
-  }
-  for (std::size_t i = whole; i < a.size(); ++i) {
-    lane[i - whole] += static_cast<double>(a[i]) * static_cast<double>(b[i]);
-  }
-  return folded(lane);
+  return kernels().dot_floats(a.data(), b.data(), a.size());
+}
+
+double dot(std::span<const double> a, std::span<const double> b) {
+  check(a.size() == b.size(), "dot of unequal sizes");
+  return kernels().dot_doubles(a.data(), b.data(), a.size());
+}
+
+void dots(std::span<const float> a, std::span<const float> rows, std::span<double> out) {
+  check(rows.size() == a.size() * out.size(), "dots of rows that do not fit");
+  kernels().dots_floats(a.data(), rows.data(), a.size(), out.size(), out.data());
+}
+
+void dots(std::span<const double> a, std::span<const double> rows, std::span<double> out) {
+  check(rows.size() == a.size() * out.size(), "dots of rows that do not fit");
+  kernels().dots_doubles(a.data(), rows.data(), a.size(), out.size(), out.data());
 }
 
 double sum_of_squares(std::span<const float> values) { return dot(values, values); }

@@ -36,6 +36,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   hold(read_vocab_json({R"({"a":0})", "vocab.json"}, NamedText{text, "merges.txt"}, std::nullopt));
   hold(read_vocab_txt({text, "vocab.txt"}));
   hold(read_tiktoken({text, "x.tiktoken"}));
+  hold(read_tekken({text, "tekken.json"}));
   const auto pieces = read_sentencepiece(std::as_bytes(std::span(data, size)), "tokenizer.model");
   if (pieces) {
     hold(pieces->tokenizer);

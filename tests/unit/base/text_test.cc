@@ -2,6 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
+#include <cstdint>
+#include <limits>
+
 namespace pedigree {
 
 using namespace std::string_view_literals;
@@ -63,6 +67,31 @@ TEST_CASE("sizes are told in powers of a thousand with three digits") {
   CHECK(byte_size(64'000'000) == "64.0 MB");
   CHECK(byte_size(13'476'839'424) == "13.5 GB");
   CHECK(byte_size(999'600) == "1.00 MB");
+  CHECK(byte_size(std::numeric_limits<std::uint64_t>::max()) == "18447 PB");
+}
+
+TEST_CASE("a whole number is all of a text, within its type") {
+  CHECK(whole_number<std::uint64_t>("18446744073709551615") == UINT64_MAX);
+  CHECK(whole_number<std::uint64_t>("007") == 7);
+  CHECK(whole_number<std::int64_t>("-9223372036854775808") == INT64_MIN);
+  for (const std::string_view bad : {""sv, "-"sv, "-1"sv, "+1"sv, " 1"sv, "1 "sv, "1.0"sv, "1e3"sv,
+                                     "0x10"sv, "1\0"sv, "18446744073709551616"sv}) {
+    CHECK_FALSE(whole_number<std::uint64_t>(bad));
+  }
+  CHECK_FALSE(whole_number<std::int64_t>("9223372036854775808"));
+  CHECK(whole_number<std::uint64_t>("00fF", 16) == 255);
+  CHECK_FALSE(whole_number<std::uint64_t>("0xff", 16));
+}
+
+TEST_CASE("numbers are told in the largest unit they reach, and rounding reaches the next") {
+  constexpr std::array<std::string_view, 2> units = {"thousand", "million"};
+  CHECK(in_thousands(0, units) == "0.00 thousand");
+  CHECK(in_thousands(9'994, units) == "9.99 thousand");
+  CHECK(in_thousands(9'996, units) == "10.0 thousand");
+  CHECK(in_thousands(99'960, units) == "100 thousand");
+  CHECK(in_thousands(999'499, units) == "999 thousand");
+  CHECK(in_thousands(999'500, units) == "1.00 million");
+  CHECK(in_thousands(7'000'000'000, units) == "7000 million");
 }
 
 }  // namespace pedigree

@@ -1,29 +1,14 @@
-// Each folder under fixtures/attacks is a model directory with one thing wrong;
-// its why.md says what, and which problem must come of it.
+#include "tests/support/attacks.h"
+
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <string>
 
-#include "base/files.h"
 #include "model/model.h"
 
 namespace pedigree {
 namespace {
-
-namespace fs = std::filesystem;
-
-// The code between the backticks of the line "Expected: `code`".
-std::string expected_code(const fs::path& why) {
-  const auto text = read_small_file(why.string(), "why.md");
-  if (!text) return "no why.md";
-  constexpr std::string_view mark = "Expected: `";
-  const std::size_t begin = text->find(mark);
-  if (begin == std::string::npos) return "no expected code";
-  const std::size_t end = text->find('`', begin + mark.size());
-  return text->substr(begin + mark.size(), end - begin - mark.size());
-}
 
 std::string codes(const Model& model) {
   std::string all;
@@ -31,13 +16,10 @@ std::string codes(const Model& model) {
   return all;
 }
 
-std::size_t hold_folder(std::string_view kind) {
-  std::size_t count = 0;
-  for (const auto& folder :
-       fs::directory_iterator(fs::path(PEDIGREE_FIXTURES) / "attacks" / kind)) {
-    const std::string name = folder.path().filename().string();
-    const std::string expected = expected_code(folder.path() / "why.md");
-    const auto model = open_model(folder.path().string());
+std::size_t hold_folder(const std::string& kind) {
+  const auto attacks = attacks_in(PEDIGREE_FIXTURES "/attacks/" + kind);
+  for (const auto& [name, path, expected] : attacks) {
+    const auto model = open_model(path);
     REQUIRE_MESSAGE(model.has_value(), name);
     const auto told = std::ranges::find((*model)->problems, expected, &Problem::code);
     const bool found = told != (*model)->problems.end();
@@ -46,9 +28,8 @@ std::size_t hold_folder(std::string_view kind) {
     const bool placed = !found || !told->file.empty() || expected == "no-weights" ||
                         expected == "adapter-keys-in-model";
     CHECK_MESSAGE(placed, name);
-    ++count;
   }
-  return count;
+  return attacks.size();
 }
 
 }  // namespace

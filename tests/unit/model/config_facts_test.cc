@@ -118,6 +118,16 @@ TEST_CASE("an integer beyond 64 bits keeps its digits and is a problem") {
   CHECK(problems[0].code == "json-number-range");
 }
 
+TEST_CASE("what only looks like a large integer is refused and not taken for a text") {
+  for (const std::string_view bad : {"-", "--", "1-2", "-1-", "123456789012345678901-2"}) {
+    std::vector<Problem> problems;
+    const auto root =
+        parse_side_json("{\"x\":NaN,\"a\":" + std::string(bad) + "}", "config.json", problems);
+    CHECK_FALSE_MESSAGE(root.has_value(), bad);
+    CHECK_FALSE(problems.empty());
+  }
+}
+
 TEST_CASE("the no-limit of tokenizer configs is no problem") {
   std::vector<Problem> problems;
   const auto root =

@@ -206,6 +206,38 @@ TEST_CASE("an adapter beside the model's own weights is not the model") {
   CHECK(find(*model, "index-stale-family") == nullptr);
 }
 
+TEST_CASE("adapters in folders of their own say what they are, and nothing of the model") {
+  ModelDirectory directory;
+  directory.weights("model.safetensors", {"x"})
+      .write("config.json", "{}")
+      .weights("extra/adapter_model.safetensors", {"x.lora_A.weight"})
+      .write("extra/adapter_config.json",
+             "{\n\"base_model_name_or_path\": \"org/base\",\n\"r\": 8}")
+      .write("broken/adapter_config.json", "[");
+  const auto model = opened(directory);
+  CHECK_FALSE(model->is_adapter);
+  REQUIRE(model->claims.size() == 2);
+  CHECK(model->claims[0] == Claim{.kind = Claim::Kind::other,
+                                  .key = "base_model_name_or_path",
+                                  .value = "org/base",
+                                  .file = "extra/adapter_config.json",
+                                  .line = 2});
+  CHECK(model->claims[1].key == "r");
+  CHECK(model->claims[1].value == "8");
+  REQUIRE(find(*model, "json-malformed") != nullptr);
+  CHECK(find(*model, "json-malformed")->file == "broken/adapter_config.json");
+}
+
+TEST_CASE("an adapter alone in a folder is the model, and its base is its claim") {
+  ModelDirectory directory;
+  directory.weights("extra/adapter_model.safetensors", {"x.lora_A.weight"})
+      .write("extra/adapter_config.json", R"({"base_model_name_or_path": "org/base"})");
+  const auto model = opened(directory);
+  CHECK(model->is_adapter);
+  REQUIRE(model->claims.size() == 1);
+  CHECK(model->claims[0].kind == Claim::Kind::base_model);
+}
+
 TEST_CASE("adapter matrices left in a model are told") {
   ModelDirectory directory;
   directory.weights("model.safetensors", {"q.weight", "q.lora_A.weight", "q.lora_B.weight"});

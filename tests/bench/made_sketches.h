@@ -1,0 +1,40 @@
+// Random fingerprints of independent models, with what makes naive statistics
+// fail: heavy-tailed rows, outlier columns that all models share, common offsets,
+// dead and repeated rows, tied features. Positions of flaws are drawn anew for
+// every model: a flaw at a fixed index would break the assumption that is tested.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "fingerprint/fingerprint.h"
+
+namespace pedigree {
+
+struct SketchShape {
+  int layers = 2;
+  std::uint64_t units = 64;   // sampled neurons
+  std::uint64_t hidden = 64;  // sampled residual dimensions
+  std::uint64_t head = 32;    // value channels of a head; two heads are sampled
+  std::uint64_t tokens = 64;
+};
+
+enum class Flaw : unsigned char {
+  none,
+  heavy_rows,
+  outlier_columns,
+  offset,
+  dead_rows,
+  repeats,
+  ties
+};
+inline constexpr int flaw_count = 7;
+std::string_view flaw_name(Flaw flaw);
+
+// Two calls with unlike seeds are two independent models.
+Fingerprint made_sketch(const SketchShape& shape, Flaw flaw, std::uint64_t seed);
+
+// A shape drawn from those that occur: 2 to 126 layers, deep ones rarely.
+SketchShape drawn_shape(std::uint64_t seed);
+
+}  // namespace pedigree
