@@ -6,17 +6,58 @@
 #include <vector>
 
 #include "compare/compare.h"
+#include "compare/ffn_place.h"
 #include "compare/two_view.h"
 #include "compare/witness.h"
 
 namespace pedigree {
+
+// One feed-forward block of each side that stand against each other.
+struct FfnMatch {
+  FfnPlace subject = {};
+  FfnPlace base = {};
+  bool by_index = true;          // neuron i is neuron i
+  NeuronPairs neurons = {};      // when not by index: those that were found
+  std::size_t looked_up = 0;     // neurons asked for their partner
+  std::size_t found = 0;         // of these
+  double distance = 0;           // ‖difference‖ over the root of both lengths, on what was sampled
+};
 
 struct Alignment {
   LayerMap layers = {};
   bool hidden_by_index = true;            // residual coordinate i is residual coordinate i
   bool neurons_by_index = true;           // FFN neuron i is FFN neuron i
   std::vector<NeuronPairs> neurons = {};  // per entry of layers, when not by index
+  std::vector<FfnMatch> experts = {};     // by (subject, base); empty between dense models
 };
+
+// What stands against each other in an entry of `layers`: its experts, or the one
+// feed-forward block of either layer.
+std::vector<FfnMatch> ffn_matches(const Alignment& alignment, std::size_t place);
+
+// The blocks of an entry of `layers` whose neurons go by index, the nearest where it holds
+// several; nothing when none do.
+std::optional<std::pair<FfnPlace, FfnPlace>> indexed_blocks(const Alignment& alignment,
+                                                            std::size_t place);
+
+// Which neuron of one side is which of the other, wherever they stand.
+struct NeuronLink {
+  FfnPlace subject = {};
+  FfnPlace base = {};
+  std::uint64_t subject_neuron = 0;
+  std::uint64_t base_neuron = 0;
+};
+
+// Up to `limit` neurons of an entry of `layers` that stand against each other, evenly
+// spread. Where a layer holds experts, no neuron of either side stands in it twice.
+std::vector<NeuronLink> neuron_links(const Alignment& alignment, std::size_t place,
+                                     const Model& subject, const Model& base, std::size_t limit);
+
+// The linked neurons of one side as rows over `dimensions` (columns, of down); no rows
+// where a block lacks the part.
+Result<Matrix> linked_rows(const Model& model, const std::vector<NeuronLink>& links,
+                           bool of_subject, FfnPart part,
+                           const std::vector<std::uint64_t>& dimensions);
 
 // Finds the partners of sampled neurons when residual coordinates agree but the
 // neurons were re-dealt or only some were kept: the sampled neurons of the side

@@ -14,7 +14,6 @@ namespace {
 
 constexpr std::array<std::string_view, 4> attention_roles = {"attn.q", "attn.k", "attn.v",
                                                              "attn.o"};
-constexpr std::array<std::string_view, 3> neuron_roles = {"ffn.gate", "ffn.up", "ffn.down"};
 constexpr std::array<std::string_view, 4> gain_roles = {"attn.norm", "ffn.norm", "attn.q.norm",
                                                         "attn.k.norm"};
 
@@ -38,6 +37,9 @@ void add_shared_block(std::vector<Change>& all, const Block* a, const Block* b) 
   all.push_back({.role = a->role,
                  .subject_layer = a->layer,
                  .base_layer = b->layer,
+                 .expert = a->expert,
+                 .base_role = b->role,
+                 .base_expert = b->expert,
                  .subject = part_of(*a, rows.subject, cols.subject),
                  .base = part_of(*b, rows.base, cols.base),
                  .subject_steps = steps_of(*a, rows.subject, cols.subject),
@@ -79,52 +81,88 @@ void add_gains(std::vector<Change>& all, const Gains* a, const Gains* b) {
   all.push_back(std::move(change));
 }
 
-Result<Matrix> neuron_part(const Model& model, std::string_view role, int layer,
-                           std::span<const std::uint64_t> neurons,
-                           std::span<const std::uint64_t> dimensions) {
-  const CanonicalTensor* tensor = model.find(role, layer);
-  if (tensor == nullptr) return Matrix{};
-  const bool down = role == "ffn.down";
-  auto values = down ? read_block(model, *tensor, dimensions, neurons)
-                     : read_block(model, *tensor, neurons, dimensions);
-  if (!values) return std::unexpected(std::move(values.error()));
-  Matrix part(down ? dimensions.size() : neurons.size(), down ? neurons.size() : dimensions.size());
-  std::ranges::transform(*values, part.values.begin(),
-                         [](float value) { return static_cast<double>(value); });
-  return part;
-}
-
 // Neurons matched by content: both sides are read where their partners lie.
 std::optional<Problem> add_matched_neurons(std::vector<Change>& all, const Side& subject,
-                                           const Side& base, const Alignment& alignment,
-                                           std::size_t place) {
-  const auto [a, b] = alignment.layers[place];
-  const Block* gate = subject.sketch.block("ffn.gate", a);
-  if (gate == nullptr || alignment.neurons[place].empty()) return std::nullopt;
-  std::vector<std::uint64_t> mine;
-  std::vector<std::uint64_t> theirs;
-  for (const auto& [x, y] : alignment.neurons[place]) {
-    mine.push_back(x);
-    theirs.push_back(y);
-    if (mine.size() == 64) break;
+                                           const Side& base, const FfnMatch& match) {
+  const Block* up = find_part(subject.sketch, match.subject, FfnPart::up);
+  if (up == nullptr || match.neurons.empty()) return std::nullopt;
+  std::vector<NeuronLink> links;
+  for (const auto& [mine, theirs] : match.neurons) {
+    links.push_back({.subject = match.subject,
+                     .base = match.base,
+                     .subject_neuron = mine,
+                     .base_neuron = theirs});
+    if (links.size() == 64) break;
   }
-  for (const std::string_view role : neuron_roles) {
-    auto x = neuron_part(*subject.weights, role, a, mine, gate->cols);
+  for (const FfnPart part : {FfnPart::gate, FfnPart::up, FfnPart::down}) {
+    const Block* mine = find_part(subject.sketch, match.subject, part);
+    const Block* theirs = find_part(base.sketch, match.base, part);
+    if (mine == nullptr || theirs == nullptr) continue;
+    auto x = linked_rows(*subject.weights, links, true, part, up->cols);
     if (!x) return std::move(x.error());
-    auto y = neuron_part(*base.weights, role, b, theirs, gate->cols);
+    auto y = linked_rows(*base.weights, links, false, part, up->cols);
     if (!y) return std::move(y.error());
-    const Block* mine_block = subject.sketch.block(role, a);
-    const Block* their_block = base.sketch.block(role, b);
-    if (mine_block == nullptr || their_block == nullptr || x->values.empty()) continue;
-    all.push_back({.role = std::string(role),
-                   .subject_layer = a,
-                   .base_layer = b,
-                   .subject = std::move(*x),
-                   .base = std::move(*y),
-                   .subject_type = find_element_type(mine_block->element_type),
-                   .base_type = find_element_type(their_block->element_type)});
+    if (x->values.empty() || y->values.empty()) continue;
+    const bool down = part == FfnPart::down;
+    all.push_back({.role = mine->role,
+                   .subject_layer = mine->layer,
+                   .base_layer = theirs->layer,
+                   .expert = mine->expert,
+                   .base_role = theirs->role,
+                   .base_expert = theirs->expert,
+                   .subject = down ? transposed(*x) : std::move(*x),
+                   .base = down ? transposed(*y) : std::move(*y),
+                   .subject_type = find_element_type(mine->element_type),
+                   .base_type = find_element_type(theirs->element_type)});
   }
   return std::nullopt;
+}
+
+// A fingerprint keeps a few experts of a layer; another one is read on the sample of
+// the block that it stands against.
+Result<std::optional<Block>> read_like(const Side& side, const FfnPlace& place, FfnPart part,
+                                       const Block& sample) {
+  if (side.weights == nullptr) return std::nullopt;
+  const CanonicalTensor* tensor = find_part(*side.weights, place, part);
+  if (tensor == nullptr || tensor->rows != sample.full_rows || tensor->cols != sample.full_cols) {
+    return std::nullopt;
+  }
+  auto values = read_block(*side.weights, *tensor, sample.rows, sample.cols);
+  if (!values) return std::unexpected(std::move(values.error()));
+  return Block{.role = tensor->role,
+               .layer = tensor->layer,
+               .expert = tensor->expert,
+               .full_rows = tensor->rows,
+               .full_cols = tensor->cols,
+               .element_type =
+                   std::string(side.weights->tensors[tensor->tensor].entry.type->id),
+               .rows = sample.rows,
+               .cols = sample.cols,
+               .values = std::move(*values)};
+}
+
+std::optional<Problem> add_indexed_ffn(std::vector<Change>& all, const Side& subject,
+                                       const Side& base, const FfnMatch& match) {
+  for (const FfnPart part : {FfnPart::gate, FfnPart::up, FfnPart::down}) {
+    const Block* mine = find_part(subject.sketch, match.subject, part);
+    const Block* theirs = find_part(base.sketch, match.base, part);
+    if (mine == nullptr) continue;
+    if (theirs != nullptr) {
+      add_shared_block(all, mine, theirs);
+      continue;
+    }
+    const auto read = read_like(base, match.base, part, *mine);
+    if (!read) return read.error();
+    if (*read) add_shared_block(all, mine, &**read);
+  }
+  return std::nullopt;
+}
+
+std::optional<Problem> add_ffn(std::vector<Change>& all, const Side& subject, const Side& base,
+                               const FfnMatch& match) {
+  if (match.by_index) return add_indexed_ffn(all, subject, base, match);
+  if (subject.weights == nullptr || base.weights == nullptr) return std::nullopt;
+  return add_matched_neurons(all, subject, base, match);
 }
 
 bool all_rounded(const Matrix& fine, const ElementType* type, const Matrix& coarse) {
@@ -155,9 +193,12 @@ void measure(Change& change) {
   change.informative = distinct.size() > 16;
 }
 
-Change* find_change(std::vector<Change>& all, std::string_view role, int layer) {
+// The down projection of the same block, held against the same one.
+Change* down_beside(std::vector<Change>& all, const Change& up, const FfnPlace& place) {
   const auto at = std::ranges::find_if(all, [&](const Change& change) {
-    return change.role == role && change.subject_layer == layer;
+    return change.role == role_of(place.kind, FfnPart::down) &&
+           change.subject_layer == up.subject_layer && change.expert == up.expert &&
+           change.base_expert == up.base_expert;
   });
   return at == all.end() ? nullptr : &*at;
 }
@@ -179,8 +220,9 @@ using UpDown = std::vector<std::pair<Change*, Change*>>;
 UpDown up_down_pairs(std::vector<Change>& all) {
   UpDown pairs;
   for (Change& up : all) {
-    if (up.role != "ffn.up") continue;
-    Change* down = find_change(all, "ffn.down", up.subject_layer);
+    const auto place = ffn_place(up.role, up.subject_layer, up.expert);
+    if (!place || up.role != role_of(place->kind, FfnPart::up)) continue;
+    Change* down = down_beside(all, up, *place);
     if (down != nullptr && down->subject.cols == up.subject.rows) pairs.emplace_back(&up, down);
   }
   return pairs;
@@ -229,12 +271,8 @@ Result<std::vector<Change>> changes(const Side& subject, const Side& base,
     for (const auto role : attention_roles) {
       add_shared_block(all, block(subject, role, a), block(base, role, b));
     }
-    if (alignment.neurons_by_index) {
-      for (const auto role : neuron_roles) {
-        add_shared_block(all, block(subject, role, a), block(base, role, b));
-      }
-    } else if (subject.weights != nullptr && base.weights != nullptr) {
-      if (auto problem = add_matched_neurons(all, subject, base, alignment, i)) {
+    for (const FfnMatch& match : ffn_matches(alignment, i)) {
+      if (auto problem = add_ffn(all, subject, base, match)) {
         return std::unexpected(std::move(*problem));
       }
     }

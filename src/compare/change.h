@@ -14,6 +14,9 @@ struct Change {
   std::string role;
   int subject_layer = -1;
   int base_layer = -1;
+  int expert = -1;          // of the subject
+  std::string base_role = {};  // where it is another: of a dense block an expert was made from
+  int base_expert = -1;
   Matrix subject = {};
   Matrix base = {};
   Matrix subject_steps = {};  // lattice step at each value, 0 for none; empty without a lattice

@@ -7,6 +7,8 @@
 
 #include "compare/bounds.h"
 #include "compare/context.h"
+#include "compare/expert_lookup.h"
+#include "compare/expert_matches.h"
 #include "compare/kind.h"
 #include "compare/layer_pairs.h"
 #include "compare/origin.h"
@@ -54,11 +56,36 @@ std::string unjudgeable(const Side& subject, const Side& base) {
   return {};
 }
 
+// Parameters that a block stands for: experts that are not kept are like those that are.
+double represented(const Fingerprint& sketch, const Block& block) {
+  const double size = static_cast<double>(block.full_rows) * static_cast<double>(block.full_cols);
+  if (block.expert < 0) return size;
+  const auto kept = std::ranges::count_if(sketch.blocks, [&](const Block& each) {
+    return each.role == block.role && each.layer == block.layer;
+  });
+  return size * std::max(1.0, static_cast<double>(sketch.architecture.experts) /
+                                  static_cast<double>(kept));
+}
+
+// What a block is compared with: of feed-forward blocks any of the layer, since each is
+// held against every other.
+const Block* counterpart(const Block& block, const Fingerprint& base, int base_layer) {
+  const Block* same = base.block(block.role, base_layer, block.expert);
+  const auto place = ffn_place(block.role, block.layer, block.expert);
+  if (same != nullptr || !place) return same;
+  const auto at = std::ranges::find_if(base.blocks, [&](const Block& each) {
+    const auto other = ffn_place(each.role, each.layer, each.expert);
+    return other && each.layer == base_layer &&
+           each.role.ends_with(block.role.substr(block.role.rfind('.')));
+  });
+  return at == base.blocks.end() ? nullptr : &*at;
+}
+
 double coverage_of(const Fingerprint& subject, const Fingerprint& base, const LayerMap& layers) {
   double total = 0;
   double covered = 0;
   for (const Block& block : subject.blocks) {
-    const double size = static_cast<double>(block.full_rows) * static_cast<double>(block.full_cols);
+    const double size = represented(subject, block);
     total += size;
     int base_layer = -1;
     if (block.layer >= 0) {
@@ -66,7 +93,7 @@ double coverage_of(const Fingerprint& subject, const Fingerprint& base, const La
       if (at == layers.end()) continue;
       base_layer = at->second;
     }
-    const Block* other = base.block(block.role, base_layer, block.expert);
+    const Block* other = counterpart(block, base, base_layer);
     if (other == nullptr || other->full_cols == 0) continue;
     const double share =
         std::min(1.0,
@@ -180,6 +207,7 @@ class Comparer {
   // Residual coordinates agree; do the neurons too, or where did they go?
   std::optional<Problem> find_moved_neurons(Descent& descent) {
     Alignment& alignment = descent.alignment;
+    if (has_experts(subject_.sketch) || has_experts(base_.sketch)) return find_experts(descent);
     if (!alignment.hidden_by_index || alignment.layers.empty()) return note_kept(descent);
     const LayerPairs pairs(subject_.sketch, base_.sketch);
     const Cell by_index =
@@ -209,6 +237,42 @@ class Comparer {
       descent.transforms.emplace_back("neuron-permute");
     }
     return std::nullopt;
+  }
+
+  // Which block is which, once the layers are mapped. After a rotation the search has said it.
+  std::optional<Problem> find_experts(Descent& descent) {
+    Alignment& alignment = descent.alignment;
+    auto mine = ffn_sketch(subject_, base_.sketch);
+    auto theirs = ffn_sketch(base_, subject_.sketch);
+    if (mine && theirs) {
+      mine = with_all_experts(std::move(*mine), subject_, *theirs);
+      if (mine) theirs = with_all_experts(std::move(*theirs), base_, *mine);
+    }
+    if (!mine) return mine.error();
+    if (!theirs) return theirs.error();
+    const FfnPairs pairs(std::move(*mine), std::move(*theirs));
+    if (alignment.hidden_by_index) {
+      alignment.experts = indexed_matches(pairs, alignment.layers, Seen::weights, options_.threads);
+      auto found =
+          look_up_experts(subject_, base_, alignment.layers, alignment.experts, options_.threads);
+      if (!found) return std::move(found.error());
+      auto evidence = lookup_evidence(*found, 0);
+      const bool all_known = found->needs_weights && !alignment.experts.empty();
+      if (evidence && !all_known) note_once(std::move(*evidence));
+      std::ranges::move(found->matches, std::back_inserter(alignment.experts));
+    }
+    auto findings = expert_findings(subject_, base_, alignment, pairs);
+    if (!findings) return std::move(findings.error());
+    descent.experts = std::move(*findings);
+    std::ranges::move(descent.experts.evidence, std::back_inserter(result_.evidence));
+    ffn_is_new_ = !descent.experts.carried;
+    return std::nullopt;
+  }
+
+  // The search may have looked neurons up before.
+  void note_once(Evidence evidence) {
+    const auto at = std::ranges::find(result_.evidence, evidence.statistic, &Evidence::statistic);
+    if (at == result_.evidence.end()) result_.evidence.push_back(std::move(evidence));
   }
 
   std::optional<Problem> note_kept(Descent& descent) {
@@ -280,6 +344,7 @@ class Comparer {
     result_.transforms = std::move(kind.transforms);
     result_.lora = std::move(kind.lora);
     result_.kept = kind.kept;
+    result_.experts = std::move(kind.experts);
     result_.change = std::move(kind.change);
     result_.changed_tensors = std::move(kind.changed_tensors);
     std::ranges::move(kind.evidence, std::back_inserter(result_.evidence));
@@ -302,11 +367,12 @@ class Comparer {
     const auto depth = static_cast<int>(
         std::min(subject_.sketch.architecture.layers, base_.sketch.architecture.layers));
     for (int i = 0; i < depth; ++i) {
-      auto witness = neuron_witness(subject_.sketch, i, base_.sketch, i);
+      auto witness = found_.blocks->witness(i, i);
       if (witness) witnesses.push_back(std::move(*witness));
     }
-    const double map_tries = static_cast<double>(subject_.sketch.architecture.layers) *
-                             std::log10(static_cast<double>(base_.sketch.architecture.layers) + 1);
+    const double map_tries =
+        found_.blocks->log10_maps(static_cast<int>(subject_.sketch.architecture.layers),
+                                  static_cast<int>(base_.sketch.architecture.layers));
     const auto power = power_of(
         witnesses,
         certain - map_tries -
@@ -334,7 +400,8 @@ class Comparer {
         result_.layer_map.empty() ? identity_map(subject_.sketch, base_.sketch) : result_.layer_map;
     verdict.coverage = coverage_of(subject_.sketch, base_.sketch, map);
     if (options_.details) {
-      auto rows = tensor_rows(subject_, base_, map, result_.change, options_);
+      const Alignment shown{.layers = map, .experts = found_.descent.alignment.experts};
+      auto rows = tensor_rows(subject_, base_, shown, result_.change, options_);
       if (rows) {
         result_.rows = std::move(*rows);
       } else {

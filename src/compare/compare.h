@@ -51,6 +51,7 @@ struct RoleChange {
   int layer = -1;             // of the subject
   double relative_delta = 0;  // ‖child − parent‖ / ‖parent‖ on what was compared
   bool exact = false;         // equal bit for bit (after the named transforms)
+  int expert = -1;            // of the subject
 };
 
 struct TensorRow {        // --details
@@ -72,6 +73,23 @@ struct Kept {  // shares of the base that the subject kept
   double ffn = 1;
   double heads = 1;
   double hidden = 1;
+  std::optional<double> experts = {};  // where the base has experts
+};
+
+// A feed-forward block of the subject and the one of the base it stands against.
+struct ExpertLink {
+  int layer = -1;
+  int expert = -1;  // -1: the layer's own block, or its shared expert
+  int base_layer = -1;
+  int base_expert = -1;
+  double share = 0;  // of the neurons looked at, those that have their partner there
+};
+
+struct Experts {
+  std::uint64_t subject = 0;  // in a layer; 0 for a dense model
+  std::uint64_t base = 0;
+  std::vector<ExpertLink> map = {};      // by (layer, expert)
+  std::optional<double> covered = {};    // of the dense side's neurons, those found in experts
 };
 
 struct Verdict {
@@ -100,6 +118,7 @@ struct Comparison {
   std::vector<std::pair<int, int>> layer_map;  // (subject layer, base layer); empty when none
   std::optional<Lora> lora;
   std::optional<Kept> kept;
+  std::optional<Experts> experts;            // when a side has experts and some were matched
   std::vector<RoleChange> change;            // by (layer, role)
   std::vector<std::string> changed_tensors;  // partial-finetune: which
   std::vector<Evidence> evidence;            // in the order of the stages

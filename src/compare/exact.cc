@@ -93,10 +93,24 @@ bool comparable(const CanonicalTensor& mine, const CanonicalTensor& theirs) {
   return mine.rows == theirs.rows || is_vocabulary(mine.role);
 }
 
+const CanonicalTensor* counterpart(const CanonicalTensor& mine, const Model& base, int base_layer,
+                                   const std::vector<FfnMatch>* experts) {
+  const auto place = ffn_place(mine.role, mine.layer, mine.expert);
+  if (experts != nullptr && place) {
+    const auto at = std::ranges::find_if(*experts, [&](const FfnMatch& match) {
+      return match.by_index && match.subject == *place && match.base.layer == base_layer;
+    });
+    if (at != experts->end()) return find_part(base, at->base, ffn_part(mine.role));
+  }
+  return base.find(mine.role, base_layer, mine.expert);
+}
+
 // Names every tensor's counterpart, by the subject's canonical order; null where
 // there is none.
 std::vector<const CanonicalTensor*> matched_tensors(const Model& subject, const Model& base,
-                                                    const LayerMap& layers, ExactPass& pass) {
+                                                    const LayerMap& layers,
+                                                    const std::vector<FfnMatch>* experts,
+                                                    ExactPass& pass) {
   pass.tensors.resize(subject.canonical.size());
   std::vector<const CanonicalTensor*> counterparts(subject.canonical.size());
   std::set<const CanonicalTensor*> used;
@@ -105,10 +119,11 @@ std::vector<const CanonicalTensor*> matched_tensors(const Model& subject, const 
     ExactTensor& tensor = pass.tensors[i];
     tensor.role = mine.role;
     tensor.layer = mine.layer;
+    tensor.expert = mine.expert;
     tensor.base_layer = base_layer_of(layers, mine.layer);
     tensor.name = subject.tensors[mine.tensor].entry.name;
     const CanonicalTensor* theirs =
-        tensor.base_layer < -1 ? nullptr : base.find(mine.role, tensor.base_layer, mine.expert);
+        tensor.base_layer < -1 ? nullptr : counterpart(mine, base, tensor.base_layer, experts);
     if (theirs == nullptr || !comparable(mine, *theirs)) continue;
     used.insert(theirs);
     tensor.base_name = base.tensors[theirs->tensor].entry.name;
@@ -139,7 +154,7 @@ bool ExactPass::all_same() const {
 Result<ExactPass> exact_pass(const Model& subject, const Model& base, const LayerMap& layers,
                              const ExactOptions& options) {
   ExactPass pass;
-  const auto counterparts = matched_tensors(subject, base, layers, pass);
+  const auto counterparts = matched_tensors(subject, base, layers, options.experts, pass);
   auto problem =
       parallel_for(counterparts.size(), options.threads, options.progress,
                    [&](std::size_t i) -> std::optional<Problem> {
@@ -164,6 +179,7 @@ ExactPass exact_pass(const ModelDigests& subject, const ModelDigests& base,
   for (const TensorDigest& digest : subject.tensors) {
     if (digest.role.empty()) continue;
     ExactTensor tensor{.role = digest.role, .layer = digest.layer, .name = digest.name};
+    tensor.expert = digest.expert;
     tensor.base_layer = base_layer_of(layers, digest.layer);
     tensor.informative = digest.informative;
     const auto at = theirs.find({tensor.base_layer, digest.role, digest.expert});

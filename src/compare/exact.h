@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/progress.h"
+#include "compare/alignment.h"
 #include "compare/witness.h"
 #include "model/model.h"
 
@@ -24,6 +25,7 @@ struct ExactTensor {
   std::string role = {};
   int layer = -1;  // of the subject
   int base_layer = -1;
+  int expert = -1;        // of the subject
   std::string name = {};  // stored name in the subject
   std::string base_name = {};
   State state = State::unmatched;
@@ -45,6 +47,8 @@ struct ExactPass {
 struct ExactOptions {
   // Which of the subject's tensors to read; the others stay unmatched. All when empty.
   std::function<bool(const CanonicalTensor&)> wanted = {};
+  // Experts that stand against another block by index; others by their own number.
+  const std::vector<FfnMatch>* experts = nullptr;
   unsigned threads = 0;
   Progress progress = {};
 };

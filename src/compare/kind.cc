@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <set>
+#include <tuple>
 
 #include "compare/direction.h"
 #include "compare/low_rank.h"
@@ -82,8 +83,11 @@ class KindFinder {
     find_rescaling();
     find_depth();
     find_width();
+    find_experts();
     if (auto problem = find_vocabulary()) return std::unexpected(std::move(*problem));
-    if (descent_.reparametrised || rescaled_) add("reparametrised");
+    if (descent_.reparametrised || descent_.experts.reparametrised || rescaled_) {
+      add("reparametrised");
+    }
     if (auto problem = find_size_of_change()) return std::unexpected(std::move(*problem));
     settle();
     return std::move(kind_);
@@ -154,6 +158,22 @@ class KindFinder {
     }
   }
 
+  void find_experts() {
+    const ExpertFindings& found = descent_.experts;
+    for (const std::string& mechanism : found.mechanisms) add(mechanism);
+    for (const std::string& transform : found.transforms) {
+      if (std::ranges::find(kind_.transforms, transform) == kind_.transforms.end()) {
+        kind_.transforms.push_back(transform);
+      }
+    }
+    kind_.experts = found.report;
+    if (found.sign) signs_.push_back(*found.sign);
+    if (!found.kept_ffn && !found.kept_experts) return;
+    if (!kind_.kept) kind_.kept = Kept{};
+    kind_.kept->ffn = found.kept_ffn.value_or(kind_.kept->ffn);
+    kind_.kept->experts = found.kept_experts;
+  }
+
   std::optional<Problem> find_vocabulary() {
     if (subject_.sketch.architecture.vocab == base_.sketch.architecture.vocab) return std::nullopt;
     const auto embedding = std::ranges::find(changes_, "embed.tokens", &Change::role);
@@ -176,7 +196,10 @@ class KindFinder {
       if (shows_lattice(subject_.sketch) && !shows_lattice(base_.sketch)) add("quantized");
       return std::nullopt;
     }
-    if (everything_is_same(changes_)) return find_identity();
+    if (everything_is_same(changes_)) {
+      if (descent_.only_a_part) add("partial-reuse");
+      return find_identity();
+    }
     if (find_lattice()) return std::nullopt;
     auto lora = low_rank_update(subject_, base_, descent_.alignment, changes_);
     if (!lora) return std::move(lora.error());
@@ -213,7 +236,7 @@ class KindFinder {
 
   bool structure_is_equal() const {
     return !has("pruned") && !has("depth-upscaled") && !has("vocab-extended") &&
-           !has("reparametrised") && !descent_.only_a_part;
+           !has("reparametrised") && !has("moe-upcycled") && !descent_.only_a_part;
   }
 
   // Equal on the sample; only a full pass, or both digests, can say `identical`.
@@ -270,22 +293,22 @@ class KindFinder {
   // Some informative matrices untouched, others not: which, to the last bit.
   std::optional<Problem> find_untouched() {
     if (rescaled_ || descent_.only_a_part || !structure_is_comparable()) return std::nullopt;
-    std::set<std::pair<std::string, int>> same;
+    std::set<PartKey> same;
     for (const Change& change : changes_) {
       if (!change.is_vector && change.informative && change.subject_is_rounded) {
-        same.insert({change.role, change.subject_layer});
+        same.insert({change.role, change.subject_layer, change.expert});
       }
     }
     if (same.empty()) return std::nullopt;
     if (subject_.weights != nullptr && base_.weights != nullptr && !options_.quick) {
       auto pass = exact_pass(
           *subject_.weights, *base_.weights, descent_.alignment.layers,
-          {.wanted = [&](const CanonicalTensor& t) { return same.contains({t.role, t.layer}); },
+          {.wanted = [&](const CanonicalTensor& t) { return same.contains({t.role, t.layer, t.expert}); },
            .threads = options_.threads,
            .progress = options_.progress});
       if (!pass) return std::move(pass.error());
       for (const ExactTensor& tensor : pass->tensors) {
-        if (tensor.state == ExactTensor::State::changed) same.erase({tensor.role, tensor.layer});
+        if (tensor.state == ExactTensor::State::changed) same.erase({tensor.role, tensor.layer, tensor.expert});
       }
       if (same.empty()) return std::nullopt;
       list_changed_names(same);
@@ -295,15 +318,19 @@ class KindFinder {
   }
 
   bool structure_is_comparable() const {
-    return !has("depth-upscaled") && !has("pruned") && !has("reparametrised");
+    return !has("depth-upscaled") && !has("pruned") && !has("reparametrised") &&
+           !has("moe-upcycled");
   }
 
-  void list_changed_names(const std::set<std::pair<std::string, int>>& same) {
+  using PartKey = std::tuple<std::string, int, int>;  // role, layer, expert
+
+  void list_changed_names(const std::set<PartKey>& same) {
     for (const CanonicalTensor& tensor : subject_.weights->canonical) {
       const auto at = std::ranges::find_if(changes_, [&](const Change& change) {
-        return change.role == tensor.role && change.subject_layer == tensor.layer;
+        return change.role == tensor.role && change.subject_layer == tensor.layer &&
+               change.expert == tensor.expert;
       });
-      const bool untouched = same.contains({tensor.role, tensor.layer}) ||
+      const bool untouched = same.contains({tensor.role, tensor.layer, tensor.expert}) ||
                              (at != changes_.end() && at->is_vector && at->subject_is_rounded);
       if (!untouched) {
         kind_.changed_tensors.push_back(subject_.weights->tensors[tensor.tensor].entry.name);
@@ -316,10 +343,11 @@ class KindFinder {
       kind_.change.push_back({.role = change.role,
                               .layer = change.subject_layer,
                               .relative_delta = change.relative_delta,
-                              .exact = change.subject_is_rounded || change.base_is_rounded});
+                              .exact = change.subject_is_rounded || change.base_is_rounded,
+                              .expert = change.expert});
     }
     std::ranges::sort(kind_.change, {}, [](const RoleChange& change) {
-      return std::pair(change.layer, change.role);
+      return std::tuple(change.layer, change.role, change.expert);
     });
   }
 

@@ -9,6 +9,7 @@
 #include "compare/change.h"
 #include "compare/context.h"
 #include "compare/exact.h"
+#include "compare/expert_findings.h"
 
 namespace pedigree {
 
@@ -22,6 +23,7 @@ struct Descent {
   bool base_has_fewer_neurons = false;
   bool subject_repeats_layers = false;  // two of its layers are copies of one of the base's
   bool base_repeats_layers = false;
+  ExpertFindings experts = {};
   bool only_a_part = false;  // fewer than half of the layers, or no FFN, could be matched
   double share = 1;          // of the subject's parameters in matched layers
 };
@@ -34,6 +36,7 @@ struct Kind {
   std::string direction_because = {};
   std::optional<Lora> lora = {};
   std::optional<Kept> kept = {};
+  std::optional<Experts> experts = {};
   std::vector<RoleChange> change = {};
   std::vector<std::string> changed_tensors = {};
   std::vector<Evidence> evidence = {};

@@ -40,8 +40,8 @@ std::vector<std::uint64_t> spread_indices(std::uint64_t size) {
   return indices;
 }
 
-Result<Matrix> spread_part(const Model& model, std::string_view role, int layer) {
-  const CanonicalTensor* tensor = model.find(role, layer);
+Result<Matrix> spread_part(const Model& model, std::string_view role, int layer, int expert) {
+  const CanonicalTensor* tensor = model.find(role, layer, expert);
   if (tensor == nullptr) return Matrix{};
   const auto rows = spread_indices(tensor->rows);
   const auto cols = spread_indices(tensor->cols);
@@ -56,13 +56,16 @@ Result<Matrix> spread_part(const Model& model, std::string_view role, int layer)
 Result<RankCount> rank_of(const Side& subject, const Side& base, const Alignment& alignment,
                           const Change& change) {
   const bool both = subject.weights != nullptr && base.weights != nullptr &&
-                    alignment.neurons_by_index && alignment.hidden_by_index;
+                    alignment.neurons_by_index && alignment.hidden_by_index &&
+                    std::ranges::all_of(alignment.experts, &FfnMatch::by_index);
   if (!both) {
     return rank_of_change(change.subject, change.base, change.subject_type, true);
   }
-  const auto mine = spread_part(*subject.weights, change.role, change.subject_layer);
+  const auto mine =
+      spread_part(*subject.weights, change.role, change.subject_layer, change.expert);
   if (!mine) return std::unexpected(mine.error());
-  const auto theirs = spread_part(*base.weights, change.role, change.base_layer);
+  const std::string& role = change.base_role.empty() ? change.role : change.base_role;
+  const auto theirs = spread_part(*base.weights, role, change.base_layer, change.base_expert);
   if (!theirs) return std::unexpected(theirs.error());
   if (mine->rows != theirs->rows || mine->cols != theirs->cols) return RankCount{};
   return rank_of_change(*mine, *theirs, change.subject_type, false);

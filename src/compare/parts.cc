@@ -15,26 +15,6 @@ constexpr std::size_t some_dimensions = 512;
 
 using Indices = std::vector<std::uint64_t>;
 
-Result<Matrix> read_part(const Model& model, std::string_view role, int layer, const Indices& units,
-                         const Indices& dimensions) {
-  const CanonicalTensor* tensor = model.find(role, layer);
-  if (tensor == nullptr || units.empty()) return Matrix{};
-  const bool down = role == "ffn.down";
-  const std::uint64_t unit_count = down ? tensor->cols : tensor->rows;
-  const std::uint64_t width = down ? tensor->rows : tensor->cols;
-  if (units.back() >= unit_count && *std::ranges::max_element(units) >= unit_count) {
-    return Matrix{};
-  }
-  if (dimensions.back() >= width) return Matrix{};
-  auto values = down ? read_block(model, *tensor, dimensions, units)
-                     : read_block(model, *tensor, units, dimensions);
-  if (!values) return std::unexpected(std::move(values.error()));
-  Matrix part(down ? dimensions.size() : units.size(), down ? units.size() : dimensions.size());
-  std::ranges::transform(*values, part.values.begin(),
-                         [](float value) { return static_cast<double>(value); });
-  return down ? transposed(part) : part;
-}
-
 Indices spread_indices(std::uint64_t size, std::size_t count) {
   Indices indices;
   for (const std::size_t place : spread_places(static_cast<std::size_t>(size), count)) {
@@ -43,53 +23,37 @@ Indices spread_indices(std::uint64_t size, std::size_t count) {
   return indices;
 }
 
-struct Units {
-  Indices subject = {};
-  Indices base = {};
-};
-
-Units paired_neurons(const Side& subject, const Side& base, const Alignment& alignment,
-                     std::size_t place) {
-  Units units;
-  if (alignment.neurons_by_index) {
-    const auto shared = std::min(subject.sketch.architecture.ffn, base.sketch.architecture.ffn);
-    units.subject = spread_indices(shared, most_neurons);
-    units.base = units.subject;
-    return units;
-  }
-  const NeuronPairs& pairs = alignment.neurons[place];
-  for (const std::size_t i : spread_places(pairs.size(), most_neurons)) {
-    units.subject.push_back(pairs[i].first);
-    units.base.push_back(pairs[i].second);
-  }
-  return units;
+Result<Matrix> read_channels(const Model& model, int layer, const Indices& channels,
+                             const Indices& dimensions) {
+  const CanonicalTensor* tensor = model.find("attn.v", layer);
+  if (tensor == nullptr || channels.empty() || dimensions.back() >= tensor->cols) return Matrix{};
+  auto values = read_block(model, *tensor, channels, dimensions);
+  if (!values) return std::unexpected(std::move(values.error()));
+  Matrix part(channels.size(), dimensions.size());
+  std::ranges::transform(*values, part.values.begin(),
+                         [](float value) { return static_cast<double>(value); });
+  return part;
 }
 
-Result<LayerPart> read_layer(const Model& model, int layer, const Indices& neurons,
-                             const Indices& channels, const Indices& dimensions) {
+Result<LayerPart> read_layer(const Model& model, const std::vector<NeuronLink>& neurons,
+                             bool of_subject, const Indices& dimensions) {
   LayerPart part;
-  const std::pair<const char*, Matrix*> wanted[] = {{"ffn.gate", &part.gate},
-                                                    {"ffn.up", &part.up},
-                                                    {"ffn.down", &part.down},
-                                                    {"attn.v", &part.value}};
-  for (const auto& [role, target] : wanted) {
-    auto matrix =
-        read_part(model, role, layer, target == &part.value ? channels : neurons, dimensions);
+  const std::pair<FfnPart, Matrix*> wanted[] = {
+      {FfnPart::gate, &part.gate}, {FfnPart::up, &part.up}, {FfnPart::down, &part.down}};
+  for (const auto& [which, target] : wanted) {
+    auto matrix = linked_rows(model, neurons, of_subject, which, dimensions);
     if (!matrix) return std::unexpected(std::move(matrix.error()));
     *target = std::move(*matrix);
   }
   return part;
 }
 
-void shared_block_parts(const Side& subject, const Side& base, std::pair<int, int> layers,
-                        std::string_view role, std::pair<Matrix*, Matrix*> targets) {
-  const Block* a = subject.sketch.block(role, layers.first);
-  const Block* b = base.sketch.block(role, layers.second);
+void shared_block_parts(const Block* a, const Block* b, bool turned,
+                        std::pair<Matrix*, Matrix*> targets) {
   if (a == nullptr || b == nullptr) return;
   const auto rows = shared_places(a->rows, b->rows);
   const auto cols = shared_places(a->cols, b->cols);
   if (rows.subject.empty() || cols.subject.empty()) return;
-  const bool turned = role == "ffn.down";
   *targets.first = part_of(*a, rows.subject, cols.subject, turned);
   *targets.second = part_of(*b, rows.base, cols.base, turned);
 }
@@ -97,13 +61,19 @@ void shared_block_parts(const Side& subject, const Side& base, std::pair<int, in
 LayerParts sketched_parts(const Side& subject, const Side& base, const Alignment& alignment,
                           std::size_t place) {
   LayerParts parts;
-  const auto layers = alignment.layers[place];
-  if (alignment.neurons_by_index) {
-    shared_block_parts(subject, base, layers, "ffn.gate", {&parts.subject.gate, &parts.base.gate});
-    shared_block_parts(subject, base, layers, "ffn.up", {&parts.subject.up, &parts.base.up});
-    shared_block_parts(subject, base, layers, "ffn.down", {&parts.subject.down, &parts.base.down});
+  const auto [a, b] = alignment.layers[place];
+  if (const auto blocks = indexed_blocks(alignment, place)) {
+    const auto add = [&](FfnPart part, Matrix& mine, Matrix& theirs) {
+      shared_block_parts(find_part(subject.sketch, blocks->first, part),
+                         find_part(base.sketch, blocks->second, part), part == FfnPart::down,
+                         {&mine, &theirs});
+    };
+    add(FfnPart::gate, parts.subject.gate, parts.base.gate);
+    add(FfnPart::up, parts.subject.up, parts.base.up);
+    add(FfnPart::down, parts.subject.down, parts.base.down);
   }
-  shared_block_parts(subject, base, layers, "attn.v", {&parts.subject.value, &parts.base.value});
+  shared_block_parts(subject.sketch.block("attn.v", a), base.sketch.block("attn.v", b), false,
+                     {&parts.subject.value, &parts.base.value});
   return parts;
 }
 
@@ -119,18 +89,25 @@ Result<LayerParts> layer_parts(const Side& subject, const Side& base, const Alig
   const Indices dimensions =
       spread_indices(width, width <= all_dimensions ? all_dimensions : some_dimensions);
   if (dimensions.empty()) return LayerParts{};
-  const Units neurons = paired_neurons(subject, base, alignment, place);
+  const auto neurons =
+      neuron_links(alignment, place, *subject.weights, *base.weights, most_neurons);
   Indices channels;
   const CanonicalTensor* mine = subject.weights->find("attn.v", a);
   const CanonicalTensor* theirs = base.weights->find("attn.v", b);
   if (mine != nullptr && theirs != nullptr && mine->rows == theirs->rows) {
     channels = spread_indices(mine->rows, most_neurons);
   }
-  auto subject_part = read_layer(*subject.weights, a, neurons.subject, channels, dimensions);
-  if (!subject_part) return std::unexpected(std::move(subject_part.error()));
-  auto base_part = read_layer(*base.weights, b, neurons.base, channels, dimensions);
-  if (!base_part) return std::unexpected(std::move(base_part.error()));
-  return LayerParts{.subject = std::move(*subject_part), .base = std::move(*base_part)};
+  LayerParts parts;
+  for (const bool of_subject : {true, false}) {
+    const Model& model = of_subject ? *subject.weights : *base.weights;
+    auto part = read_layer(model, neurons, of_subject, dimensions);
+    if (!part) return std::unexpected(std::move(part.error()));
+    auto value = read_channels(model, of_subject ? a : b, channels, dimensions);
+    if (!value) return std::unexpected(std::move(value.error()));
+    part->value = std::move(*value);
+    (of_subject ? parts.subject : parts.base) = std::move(*part);
+  }
+  return parts;
 }
 
 }  // namespace pedigree

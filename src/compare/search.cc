@@ -6,6 +6,9 @@
 #include <cmath>
 
 #include "compare/bounds.h"
+#include "compare/expert_lookup.h"
+#include "compare/expert_matches.h"
+#include "compare/ffn_pairs.h"
 #include "compare/layer_pairs.h"
 
 namespace pedigree {
@@ -48,12 +51,28 @@ class Searcher {
             std::log10(static_cast<double>(std::max<std::uint64_t>(1, options.alternatives)))) {}
 
   Search run() {
-    const bool decided = aligned() || mapped() || by_responses() || by_two_views();
+    if (!prepare_blocks()) return std::move(search_);
+    const bool decided =
+        aligned() || mapped() || by_expert_lookup() || by_responses() || by_two_views();
     static_cast<void>(decided);
     return std::move(search_);
   }
 
  private:
+  bool prepare_blocks() {
+    auto mine = ffn_sketch(subject_, base_.sketch);
+    auto theirs = ffn_sketch(base_, subject_.sketch);
+    if (!mine || !theirs) return give_up(mine ? theirs.error() : mine.error());
+    blocks_ = std::make_shared<const FfnPairs>(std::move(*mine), std::move(*theirs));
+    search_.blocks = blocks_;
+    return true;
+  }
+
+  bool give_up(const Problem& problem) {
+    search_.problem = problem;
+    return false;
+  }
+
   int depth(const Side& side) const { return static_cast<int>(side.sketch.architecture.layers); }
 
   void note(Evidence evidence) { search_.evidence.push_back(std::move(evidence)); }
@@ -66,8 +85,8 @@ class Searcher {
 
   // Does anything of this layer pair stand out by itself?
   bool is_shared(int a, int b, std::size_t cells) const {
-    return stands_out(pairs_.neurons(a, b), cells) || stands_out(pairs_.values(a, b), cells) ||
-           stands_out(pairs_.attention(a, b), cells);
+    return stands_out(blocks_->neurons(a, b), cells * blocks_->choices(a, b)) ||
+           stands_out(pairs_.values(a, b), cells) || stands_out(pairs_.attention(a, b), cells);
   }
 
   // Layers that stand out by themselves, and the residual stream.
@@ -82,21 +101,23 @@ class Searcher {
   bool aligned() {
     const LayerMap map = identity_map(subject_.sketch, base_.sketch);
     const Cell by_neurons =
-        pooled(map, [this](int a, int b) { return pairs_.neurons(a, b); }, options_.threads);
+        pooled(map, [this](int a, int b) { return blocks_->neurons(a, b); }, options_.threads);
     const Cell by_values =
         pooled(map, [this](int a, int b) { return pairs_.values(a, b); }, options_.threads);
     const Cell by_hidden = hidden_cell(subject_.sketch, base_.sketch, map);
-    note(pairing_evidence("ffn-pairing/1", "aligned", by_neurons, alternatives_, "FFN neurons"));
+    const double neuron_tries = alternatives_ + blocks_->log10_choices(map);
+    note(neuron_evidence(by_neurons, map, neuron_tries));
     note(
         pairing_evidence("value-pairing/1", "aligned", by_values, alternatives_, "value channels"));
     note(pairing_evidence("hidden-pairing/1", "aligned", by_hidden, alternatives_,
                           "residual dimensions"));
     const double tries = alternatives_ + std::log10(group_count);
-    const double best = std::min(
-        {log10_p(by_neurons, tries), log10_p(by_values, tries), log10_p(by_hidden, tries)});
+    const double best = std::min({log10_p(by_neurons, neuron_tries + std::log10(group_count)),
+                                  log10_p(by_values, tries), log10_p(by_hidden, tries)});
     // Neurons and values are paired on residual coordinates: they speak for those too.
     search_.descent.alignment.hidden_by_index =
-        stands_out(by_hidden, 1) || stands_out(by_neurons, 1) || stands_out(by_values, 1);
+        stands_out(by_hidden, 1) || log10_p(by_neurons, blocks_->log10_choices(map)) <= -4 ||
+        stands_out(by_values, 1);
     if (best > certain) return false;
     search_.supporting = support_of(map, by_hidden, 1);
     decide("aligned", best, map);
@@ -110,6 +131,21 @@ class Searcher {
     return true;
   }
 
+  Evidence neuron_evidence(const Cell& cell, const LayerMap& map, double tries) const {
+    if (!blocks_->any_experts()) {
+      return pairing_evidence("ffn-pairing/1", "aligned", cell, tries, "FFN neurons");
+    }
+    Evidence evidence = pairing_evidence("expert-pairing/1", "aligned", cell, tries,
+                                         "neurons of feed-forward blocks");
+    std::size_t most = 1;
+    for (const auto& [a, b] : map) most = std::max(most, blocks_->choices(a, b));
+    if (most > 1) {
+      evidence.because += fmt::format(
+          " In each layer the best of up to {} pairs of blocks was taken, which p pays for.", most);
+    }
+    return evidence;
+  }
+
   bool mapped() {
     find_layer_map();
     return search_.stage.has_value();
@@ -118,9 +154,9 @@ class Searcher {
   // Neurons and value channels of a layer pair; where neither stands out, the
   // residual dimensions as only this pair's attention shows them.
   Cell layer_cell(int a, int b, std::size_t cells) const {
-    Cell cell = pairs_.neurons(a, b, true);
+    Cell cell = blocks_->neurons(a, b, true);
     cell.add(pairs_.values(a, b, true));
-    if (stands_out(cell, cells)) return cell;
+    if (stands_out(cell, cells * blocks_->choices(a, b))) return cell;
     const Cell by_attention = pairs_.attention(a, b, true);
     return stands_out(by_attention, cells) ? by_attention : cell;
   }
@@ -133,7 +169,7 @@ class Searcher {
         [this, cells](int a, int b) { return layer_cell(a, b, cells); }, options_.threads);
     const LayerMap map = best_layer_map(table);
     const Cell by_units = pooled(map, [this](int a, int b) {
-      Cell cell = pairs_.neurons(a, b);
+      Cell cell = blocks_->neurons(a, b);
       cell.add(pairs_.values(a, b));
       return cell;
     });
@@ -141,8 +177,7 @@ class Searcher {
     // The map was chosen from the data: every subject layer had all base layers,
     // and none, to choose from; and the better of two groups is taken.
     const double tries =
-        alternatives_ + std::log10(2.0) +
-        static_cast<double>(depth(subject_)) * std::log10(static_cast<double>(depth(base_)) + 1);
+        alternatives_ + std::log10(2.0) + blocks_->log10_maps(depth(subject_), depth(base_));
     const bool by_hidden_is_better = log10_p(by_hidden) < log10_p(by_units);
     note_layer_map(by_hidden_is_better && !map.empty() ? by_hidden : by_units, tries, map, cells);
     const double p = search_.evidence.back().log10_p.value_or(0);
@@ -185,7 +220,44 @@ class Searcher {
     }
   }
 
+  // Experts whose neurons kept no number: only between layers of one number.
+  bool by_expert_lookup() {
+    if (!blocks_->any_experts() || options_.quick) return false;
+    const LayerMap map = identity_map(subject_.sketch, base_.sketch);
+    const auto found = look_up_experts(subject_, base_, map, {}, options_.threads);
+    if (!found) return give_up(found.error());
+    const auto evidence = lookup_evidence(*found, alternatives_);
+    if (!evidence) return false;
+    const double p = evidence->log10_p.value_or(0);
+    note(*evidence);
+    LayerMap carried;
+    for (const FfnMatch& match : found->matches) {
+      const std::pair layers(match.subject.layer, match.base.layer);
+      if (carried.empty() || carried.back() != layers) carried.push_back(layers);
+    }
+    if (p > certain || carried.empty()) return false;
+    decide("layer-map", p, carried);
+    search_.supporting = carried.size();
+    search_.descent.alignment.hidden_by_index = true;
+    return true;
+  }
+
+  // With the answers of experts, which only their weights give.
+  bool prepare_answers() {
+    if (!blocks_->any_experts()) return true;
+    FfnSketch mine = blocks_->subject();
+    FfnSketch theirs = blocks_->base();
+    for (auto& [sketch, side] : {std::pair(&mine, &subject_), std::pair(&theirs, &base_)}) {
+      auto problem = add_answers(*sketch, *side, options_.threads, options_.progress);
+      if (problem) return give_up(*problem);
+    }
+    answering_ = std::make_unique<FfnPairs>(std::move(mine), std::move(theirs));
+    return true;
+  }
+
   bool by_responses() {
+    if (search_.problem || !prepare_answers()) return false;
+    const FfnPairs& answers = answering_ ? *answering_ : *blocks_;
     const auto tokens = common_tokens(subject_.sketch, base_.sketch);
     if (tokens.subject_rows.size() < fewest_tokens) {
       note({.statistic = "response-pairing/1",
@@ -195,11 +267,11 @@ class Searcher {
                                    tokens.subject_rows.size())});
       return false;
     }
-    const auto cell = [this](int a, int b) { return pairs_.responses(a, b); };
-    const auto screened_cell = [this](int a, int b) { return pairs_.responses(a, b, true); };
+    const auto cell = [&](int a, int b) { return answers.responses(a, b); };
+    const auto screened_cell = [&](int a, int b) { return answers.responses(a, b, true); };
     const bool equal_depth = depth(subject_) == depth(base_);
     LayerMap map = identity_map(subject_.sketch, base_.sketch);
-    double tries = alternatives_;
+    double tries = alternatives_ + answers.log10_choices(map);
     Cell total = pooled(map, cell, options_.threads);
     if (!equal_depth || log10_p(total, tries) > certain) {
       const CellTable table =
@@ -208,19 +280,29 @@ class Searcher {
       if (!found.empty()) {
         map = found;
         total = pooled(map, cell, options_.threads);
-        tries += static_cast<double>(depth(subject_)) *
-                 std::log10(static_cast<double>(depth(base_)) + 1);
+        tries = alternatives_ + answers.log10_maps(depth(subject_), depth(base_));
         note_repeats(table);
       }
     }
     Evidence evidence = pairing_evidence("response-pairing/1", "responses", total, tries,
                                          "FFN neurons, by their responses to common tokens,");
     const double p = evidence.log10_p.value_or(0);
+    if (blocks_->any_experts() && total.witnesses == 0) {
+      evidence.outcome = Outcome::insufficient;
+      evidence.because =
+          "A fingerprint keeps no answers of experts; their weights are needed to pair them.";
+    }
     note(std::move(evidence));
     if (p > certain) return false;
     decide("responses", p, map);
     std::erase_if(search_.descent.alignment.layers,
-                  [&](const auto& pair) { return !stands_out(cell(pair.first, pair.second), 1); });
+                  [&](const auto& pair) {
+                    return !stands_out(cell(pair.first, pair.second),
+                                       answers.choices(pair.first, pair.second));
+                  });
+    search_.descent.alignment.experts =
+        indexed_matches(answers, search_.descent.alignment.layers, Seen::answers,
+                        options_.threads);
     search_.supporting = search_.descent.alignment.layers.size();
     search_.descent.alignment.hidden_by_index = false;
     search_.descent.reparametrised = true;
@@ -229,6 +311,7 @@ class Searcher {
   }
 
   bool by_two_views() {
+    if (search_.problem) return false;
     if (options_.quick) {
       search_.missing = "deep stages were left out by --quick";
       return false;
@@ -238,14 +321,15 @@ class Searcher {
       return false;
     }
     const auto tokens = common_tokens(subject_.sketch, base_.sketch);
-    const auto mine =
-        neuron_views(*subject_.weights, tokens.subject_rows, options_.threads, options_.progress);
-    const auto theirs =
-        neuron_views(*base_.weights, tokens.base_rows, options_.threads, options_.progress);
-    if (!mine || !theirs) {
-      search_.problem = mine ? theirs.error() : mine.error();
-      return false;
-    }
+    const auto mine = neuron_views(
+        *subject_.weights,
+        {.tokens = tokens.subject_rows, .places = viewed_places(*subject_.weights, *base_.weights)},
+        options_.threads, options_.progress);
+    const auto theirs = neuron_views(
+        *base_.weights,
+        {.tokens = tokens.base_rows, .places = viewed_places(*base_.weights, *subject_.weights)},
+        options_.threads, options_.progress);
+    if (!mine || !theirs) return give_up(mine ? theirs.error() : mine.error());
     const auto unusable = [](const std::vector<NeuronViews>& views) {
       return views.empty() || std::ranges::all_of(views, [](const NeuronViews& layer) {
                return layer.neurons.empty();
@@ -261,25 +345,54 @@ class Searcher {
           "common tokens";
       return false;
     }
-    const LayerPairs among_mine(subject_.sketch, subject_.sketch);
-    const LayerPairs among_theirs(base_.sketch, base_.sketch);
+    const FfnPairs among_mine(blocks_->subject(), blocks_->subject());
+    const FfnPairs among_theirs(blocks_->base(), blocks_->base());
     const auto duplicates = [&](int side, int i, int j) {
       return i != j && mostly_matched((side == 0 ? among_mine : among_theirs).neurons(i, j, true));
     };
-    judge(two_view(*mine, *theirs, duplicates, options_.threads));
+    const TwoView seen = two_view(*mine, *theirs, duplicates, options_.threads);
+    judge(seen, log10_maps_of(*mine, *theirs));
+    if (search_.stage && blocks_->any_experts()) take_blocks(seen, *mine, *theirs);
     search_.all_stages_ran = !search_.stage.has_value();
     return search_.stage.has_value();
   }
 
-  void judge(const TwoView& seen) {
+  // Every subject layer had each of its blocks, and each of the base's or none, to choose from.
+  static double log10_maps_of(const std::vector<NeuronViews>& mine,
+                              const std::vector<NeuronViews>& theirs) {
+    double total = 0;
+    for (std::size_t i = 0; i < mine.size();) {
+      std::size_t end = i;
+      while (end < mine.size() && mine[end].place.layer == mine[i].place.layer) ++end;
+      total += std::log10(1 + static_cast<double>((end - i) * theirs.size()));
+      i = end;
+    }
+    return total;
+  }
+
+  void take_blocks(const TwoView& seen, const std::vector<NeuronViews>& mine,
+                   const std::vector<NeuronViews>& theirs) {
+    for (const BlockAgreement& block : seen.blocks) {
+      const NeuronViews& a = mine[block.subject];
+      const NeuronViews& b = theirs[block.base];
+      search_.descent.alignment.experts.push_back(
+          {.subject = a.place,
+           .base = b.place,
+           .by_index = false,
+           .neurons = block.neurons,
+           .looked_up = std::min(a.neurons.size(), b.neurons.size()),
+           .found = block.neurons.size()});
+    }
+  }
+
+  void judge(const TwoView& seen, double log10_maps) {
     Evidence evidence{.statistic = "two-view/1", .outcome = Outcome::measured, .stage = "two-view"};
     evidence.value = static_cast<double>(seen.smallest);
     evidence.null = Evidence::Null::assumed;
     evidence.samples = seen.looked_at;
     std::size_t agreeing = 0;
     for (const auto& pairs : seen.neurons) agreeing += pairs.size();
-    const double tries = alternatives_ + static_cast<double>(depth(subject_)) *
-                                             std::log10(static_cast<double>(depth(base_)) + 1);
+    const double tries = alternatives_ + log10_maps;
     evidence.log10_p = std::min(0.0, log10_pooled_matches(agreeing, seen.map.size()) + tries);
     evidence.because =
         seen.map.empty()
@@ -320,6 +433,8 @@ class Searcher {
   const Side& base_;
   const CompareOptions& options_;
   LayerPairs pairs_;
+  std::shared_ptr<const FfnPairs> blocks_;  // neurons by index, of layers and experts
+  std::unique_ptr<FfnPairs> answering_;     // with the answers of experts; null without experts
   double alternatives_;
   Search search_;
 };

@@ -2,11 +2,13 @@
 // responses by index, two-view agreement. Stops at the first stage that decides.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "compare/compare.h"
+#include "compare/ffn_pairs.h"
 #include "compare/kind.h"
 #include "compare/pairing.h"
 #include "compare/two_view.h"
@@ -23,6 +25,7 @@ struct Search {
   bool all_stages_ran = false;            // of those that apply
   std::string missing = {};               // what did not run, in words
   std::optional<Problem> problem = {};    // reading failed
+  std::shared_ptr<const FfnPairs> blocks = {};  // feed-forward neurons by index, as they were tried
 };
 
 // Independence is rejected at p ≤ 10^this.

@@ -2,8 +2,19 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace pedigree {
 namespace {
+
+std::string what_was_left_out(const std::vector<std::string>& transforms) {
+  const auto has = [&](std::string_view transform) {
+    return std::ranges::find(transforms, transform) != transforms.end();
+  };
+  if (has("expert-average")) return "experts were averaged into fewer";
+  if (has("expert-drop")) return "experts were left out";
+  return "layers or neurons were left out";
+}
 
 std::string how(const Comparison& comparison) {
   const std::string& relation = comparison.verdict.relation;
@@ -18,12 +29,19 @@ std::string how(const Comparison& comparison) {
                        comparison.lora ? comparison.lora->rank : 0);
   }
   if (relation == "vocab-extended") return "the vocabulary was extended";
-  if (relation == "pruned") return "layers or neurons were left out";
+  if (relation == "pruned") return what_was_left_out(comparison.transforms);
+  if (relation == "moe-upcycled") return "feed-forward blocks became experts";
   if (relation == "depth-upscaled") return "layers were repeated";
   if (relation == "reparametrised") {
     return "units or coordinates were re-dealt without changing what the model computes";
   }
-  if (relation == "partial-reuse") return "a part of the weights is shared and the rest is not";
+  if (relation == "partial-reuse") {
+    const bool not_looked_up = std::ranges::any_of(comparison.evidence, [](const Evidence& each) {
+      return each.statistic == "expert-lookup/1" && each.outcome == Evidence::Outcome::insufficient;
+    });
+    return not_looked_up ? "a part of the weights is shared; whether the experts are needs weights"
+                         : "a part of the weights is shared and the rest is not";
+  }
   return relation;
 }
 

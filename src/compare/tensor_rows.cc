@@ -57,24 +57,26 @@ void add_tensors_without_role(const Model& model, std::vector<TensorRow>& rows) 
 }  // namespace
 
 Result<std::vector<TensorRow>> tensor_rows(const Side& subject, const Side& base,
-                                           const LayerMap& layers,
+                                           const Alignment& alignment,
                                            const std::vector<RoleChange>& change,
                                            const CompareOptions& options) {
   if (subject.weights != nullptr && base.weights != nullptr) {
-    const auto pass = exact_pass(*subject.weights, *base.weights, layers,
-                                 {.threads = options.threads, .progress = options.progress});
+    const auto pass = exact_pass(*subject.weights, *base.weights, alignment.layers,
+                                 {.experts = &alignment.experts,
+                                  .threads = options.threads,
+                                  .progress = options.progress});
     if (!pass) return std::unexpected(pass.error());
     auto rows = rows_of(*pass, true);
     add_tensors_without_role(*subject.weights, rows);
     return rows;
   }
   if (subject.sketch.digests && base.sketch.digests) {
-    return rows_of(exact_pass(*subject.sketch.digests, *base.sketch.digests, layers), false);
+    return rows_of(exact_pass(*subject.sketch.digests, *base.sketch.digests, alignment.layers), false);
   }
   std::vector<TensorRow> rows;
   for (const RoleChange& part : change) {
-    const std::string name =
-        part.layer < 0 ? part.role : fmt::format("{}.{}", part.layer, part.role);
+    std::string name = part.layer < 0 ? part.role : fmt::format("{}.{}", part.layer, part.role);
+    if (part.expert >= 0) name += fmt::format(".{}", part.expert);
     rows.push_back({.name = name,
                     .role = part.role,
                     .layer = part.layer,

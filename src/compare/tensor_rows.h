@@ -3,8 +3,8 @@
 
 #include <vector>
 
+#include "compare/alignment.h"
 #include "compare/compare.h"
-#include "compare/witness.h"
 
 namespace pedigree {
 
@@ -12,7 +12,7 @@ namespace pedigree {
 // both fingerprints hold them, else from the sampled parts (where "equal" means
 // equal on the sample and names are roles).
 Result<std::vector<TensorRow>> tensor_rows(const Side& subject, const Side& base,
-                                           const LayerMap& layers,
+                                           const Alignment& alignment,
                                            const std::vector<RoleChange>& change,
                                            const CompareOptions& options);
 

@@ -2,115 +2,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "base/parallel.h"
 #include "compare/dense.h"
-#include "model/weights.h"
-#include "tensor/reduce.h"
 
 namespace pedigree {
 namespace {
 
-constexpr std::uint64_t all_below = 512;  // neurons: look at all of them
-constexpr std::size_t chosen_count = 256;
-constexpr std::size_t choosing_tokens = 16;
-constexpr std::size_t chunk_bytes = std::size_t{8} << 20U;
 constexpr std::uint64_t matching_seed = 0x74776F76696577ULL;
-
-// Token rows as the layer's norm hands them on, up to a scale per token: centred
-// over the tokens, and over the dimensions too where the norm is a LayerNorm.
-std::vector<float> centred_tokens(std::vector<float> rows, std::size_t count, bool layer_norm) {
-  const std::size_t width = rows.size() / count;
-  if (layer_norm) {
-    for (std::size_t t = 0; t < count; ++t) {
-      const std::span row(rows.data() + t * width, width);
-      const float mean = static_cast<float>(sum(row) / static_cast<double>(width));
-      for (float& value : row) value -= mean;
-    }
-  }
-  for (std::size_t j = 0; j < width; ++j) {
-    double total = 0;
-    for (std::size_t t = 0; t < count; ++t) total += static_cast<double>(rows[t * width + j]);
-    const float mean = static_cast<float>(total / static_cast<double>(count));
-    for (std::size_t t = 0; t < count; ++t) rows[t * width + j] -= mean;
-  }
-  return rows;
-}
-
-Result<std::vector<float>> scaled_by_gain(const Model& model, int layer,
-                                          const std::vector<float>& tokens) {
-  const CanonicalTensor* norm = model.find("ffn.norm", layer);
-  if (norm == nullptr) return tokens;
-  auto gain = read_all(model, *norm);
-  if (!gain) return std::unexpected(std::move(gain.error()));
-  const float one = model.architecture.norm_plus_one ? 1.0F : 0.0F;
-  std::vector<float> scaled = tokens;
-  for (std::size_t i = 0; i < scaled.size(); ++i) scaled[i] *= (*gain)[i % gain->size()] + one;
-  return scaled;
-}
-
-Matrix responses_of(std::span<const float> rows, std::span<const float> tokens, std::size_t width) {
-  Matrix result(rows.size() / width, tokens.size() / width);
-  for (std::size_t i = 0; i < result.rows; ++i) {
-    dots(rows.subspan(i * width, width), tokens, result.row(i));
-  }
-  return result;
-}
-
-Result<std::vector<std::uint64_t>> chosen_neurons(const Model& model, const CanonicalTensor& gate,
-                                                  std::span<const float> tokens) {
-  std::vector<std::uint64_t> neurons(gate.rows);
-  for (std::size_t i = 0; i < neurons.size(); ++i) neurons[i] = i;
-  if (gate.rows <= all_below) return neurons;
-  const std::size_t width = gate.cols;
-  const auto first = tokens.subspan(0, std::min(tokens.size(), choosing_tokens * width));
-  std::vector<double> size(gate.rows);
-  auto problem =
-      stream_rows(model, gate, chunk_bytes,
-                  [&](std::uint64_t row, std::span<const float> values) -> std::optional<Problem> {
-                    const Matrix seen = responses_of(values, first, width);
-                    for (std::size_t i = 0; i < seen.rows; ++i) {
-                      for (const double value : seen.row(i)) size[row + i] += value * value;
-                    }
-                    return std::nullopt;
-                  });
-  if (problem) return std::unexpected(std::move(*problem));
-  std::ranges::stable_sort(neurons, std::greater{}, [&](std::uint64_t i) { return size[i]; });
-  neurons.resize(chosen_count);
-  std::ranges::sort(neurons);
-  return neurons;
-}
-
-void regress_up_on_gate(const Matrix& gate, Matrix& up) {
-  for (std::size_t i = 0; i < gate.rows; ++i) {
-    const auto g = gate.row(i);
-    const auto u = up.row(i);
-    const double squares = product(g, g);
-    if (squares <= 0) continue;
-    const double slope = product(g, u) / squares;
-    for (std::size_t j = 0; j < g.size(); ++j) u[j] -= slope * g[j];
-  }
-}
-
-Result<NeuronViews> views_of_layer(const Model& model, int layer,
-                                   const std::vector<float>& tokens) {
-  const CanonicalTensor* gate = model.find("ffn.gate", layer);
-  const CanonicalTensor* up = model.find("ffn.up", layer);
-  if (gate == nullptr || up == nullptr || gate->rows != up->rows) return NeuronViews{};
-  auto inputs = scaled_by_gain(model, layer, tokens);
-  if (!inputs) return std::unexpected(std::move(inputs.error()));
-  auto neurons = chosen_neurons(model, *gate, *inputs);
-  if (!neurons) return std::unexpected(std::move(neurons.error()));
-  auto gate_rows = read_rows(model, *gate, *neurons);
-  if (!gate_rows) return std::unexpected(std::move(gate_rows.error()));
-  auto up_rows = read_rows(model, *up, *neurons);
-  if (!up_rows) return std::unexpected(std::move(up_rows.error()));
-  NeuronViews views{.neurons = std::move(*neurons),
-                    .gate = responses_of(*gate_rows, *inputs, gate->cols),
-                    .up = responses_of(*up_rows, *inputs, up->cols)};
-  regress_up_on_gate(views.gate, views.up);
-  return views;
-}
 
 Matrix view_similarity(const Matrix& subject, const Matrix& base, bool up_to_sign) {
   Witness witness;
@@ -129,48 +29,192 @@ std::vector<std::size_t> partners(const Matrix& cosines) {
   return best_assignment(turned, matching_seed);
 }
 
-struct AgreementTable {
-  std::size_t columns = 0;
-  std::vector<NeuronPairs> cells = {};
+// Half of what two views must agree on in 64 neurons for a cell to be solved.
+constexpr std::size_t screened_neurons = 64;
+constexpr std::size_t screened_tokens = 64;
+constexpr std::size_t screened_agreement = 4;
 
-  const NeuronPairs& at(int a, int b) const {
-    return cells[static_cast<std::size_t>(a) * columns + static_cast<std::size_t>(b)];
-  }
+// Views on some tokens, made ready once for all cells they stand in.
+struct ReadyViews {
+  Matrix gate = {};
+  Matrix up = {};
 };
 
-std::vector<int> best_columns(const AgreementTable& table, int rows) {
-  std::vector<int> best(static_cast<std::size_t>(rows), 0);
-  for (int a = 0; a < rows; ++a) {
-    for (int b = 1; b < static_cast<int>(table.columns); ++b) {
-      auto& chosen = best[static_cast<std::size_t>(a)];
-      if (table.at(a, b).size() > table.at(a, chosen).size()) chosen = b;
+Matrix on_tokens(const Matrix& responses, std::span<const std::size_t> tokens) {
+  Matrix part(responses.rows, tokens.size());
+  for (std::size_t i = 0; i < part.rows; ++i) {
+    for (std::size_t j = 0; j < part.cols; ++j) part.at(i, j) = responses.at(i, tokens[j]);
+  }
+  return prepared(part);
+}
+
+std::vector<ReadyViews> ready_views(const std::vector<NeuronViews>& views, unsigned threads) {
+  std::vector<ReadyViews> ready(views.size());
+  const auto failed =
+      parallel_for(views.size(), threads, {}, [&](std::size_t i) -> std::optional<Problem> {
+        if (views[i].neurons.empty()) return std::nullopt;
+        const auto tokens = spread_places(views[i].gate.cols, screened_tokens);
+        ready[i] = {.gate = on_tokens(views[i].gate, tokens), .up = on_tokens(views[i].up, tokens)};
+        return std::nullopt;
+      });
+  check(!failed, "making views ready cannot fail");
+  return ready;
+}
+
+std::size_t nearest(std::span<const double> row, const Matrix& among, bool up_to_sign) {
+  std::size_t best = 0;
+  double largest = -2;
+  for (std::size_t j = 0; j < among.rows; ++j) {
+    const double signed_value = product(row, among.row(j));
+    const double value = up_to_sign ? std::abs(signed_value) : signed_value;
+    if (value > largest) {
+      largest = value;
+      best = j;
     }
   }
   return best;
 }
 
-}  // namespace
-
-Result<std::vector<NeuronViews>> neuron_views(const Model& model,
-                                              std::span<const std::uint64_t> tokens,
-                                              unsigned threads, const Progress& progress) {
-  const CanonicalTensor* embedding = model.find("embed.tokens");
-  if (embedding == nullptr || tokens.empty()) return std::vector<NeuronViews>{};
-  auto rows = read_rows(model, *embedding, tokens);
-  if (!rows) return std::unexpected(std::move(rows.error()));
-  const auto centred =
-      centred_tokens(std::move(*rows), tokens.size(), model.architecture.norm == "layernorm");
-  std::vector<NeuronViews> views(model.architecture.layers);
-  auto problem = parallel_for(views.size(), threads, progress,
-                              [&](std::size_t layer) -> std::optional<Problem> {
-                                auto one = views_of_layer(model, static_cast<int>(layer), centred);
-                                if (!one) return std::move(one.error());
-                                views[layer] = std::move(*one);
-                                return std::nullopt;
-                              });
-  if (problem) return std::unexpected(std::move(*problem));
-  return views;
+// Of up to 64 neurons of the smaller side, how many have the same nearest neuron in
+// both views: about one hundredth of the cost of agreeing_neurons().
+std::size_t nearest_agreement(const ReadyViews& one, const ReadyViews& other) {
+  if (one.gate.rows > other.gate.rows) return nearest_agreement(other, one);
+  std::size_t agreeing = 0;
+  for (const std::size_t i : spread_places(one.gate.rows, screened_neurons)) {
+    agreeing +=
+        nearest(one.gate.row(i), other.gate, false) == nearest(one.up.row(i), other.up, true) ? 1U
+                                                                                              : 0U;
+  }
+  return agreeing;
 }
+
+struct AgreementTable {
+  std::size_t columns = 0;
+  std::vector<NeuronPairs> cells = {};
+
+  const NeuronPairs& at(std::size_t a, std::size_t b) const { return cells[a * columns + b]; }
+};
+
+// Which cells are worth solving: all between dense models; where layers hold several
+// blocks those that the screen does not rule out and that are the best of their row or
+// column, or have one number in these layers, or lie between other layers.
+std::vector<bool> worth_solving(const std::vector<NeuronViews>& subject,
+                                const std::vector<NeuronViews>& base, unsigned threads) {
+  const std::size_t columns = base.size();
+  std::vector<bool> chosen(subject.size() * columns, true);
+  const auto is_dense = [](const NeuronViews& views) {
+    return views.place.kind == FfnPlace::Kind::dense;
+  };
+  if (std::ranges::all_of(subject, is_dense) && std::ranges::all_of(base, is_dense)) return chosen;
+  const auto mine = ready_views(subject, threads);
+  const auto theirs = ready_views(base, threads);
+  std::vector<std::size_t> counts(chosen.size());
+  const auto failed =
+      parallel_for(counts.size(), threads, {}, [&](std::size_t i) -> std::optional<Problem> {
+        const ReadyViews& one = mine[i / columns];
+        const ReadyViews& other = theirs[i % columns];
+        if (one.gate.rows > 0 && other.gate.rows > 0) counts[i] = nearest_agreement(one, other);
+        return std::nullopt;
+      });
+  check(!failed, "screening cells cannot fail");
+  std::vector<std::size_t> best_in_row(subject.size());
+  std::vector<std::size_t> best_in_column(columns);
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    const std::size_t a = i / columns;
+    const std::size_t b = i % columns;
+    if (counts[i] > counts[a * columns + best_in_row[a]]) best_in_row[a] = b;
+    if (counts[i] > counts[best_in_column[b] * columns + b]) best_in_column[b] = a;
+  }
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    const std::size_t a = i / columns;
+    const std::size_t b = i % columns;
+    const bool is_best = best_in_row[a] == b || best_in_column[b] == a;
+    const bool own_number = subject[a].place.expert == base[b].place.expert &&
+                            base[b].place.layer == base[best_in_row[a]].place.layer;
+    const bool elsewhere = base[b].place.layer != base[best_in_row[a]].place.layer;
+    chosen[i] = is_best || own_number || (elsewhere && counts[i] >= screened_agreement);
+  }
+  return chosen;
+}
+
+AgreementTable agreements(const std::vector<NeuronViews>& subject,
+                          const std::vector<NeuronViews>& base, unsigned threads) {
+  AgreementTable table{.columns = base.size()};
+  table.cells.resize(subject.size() * base.size());
+  const std::vector<bool> solved = worth_solving(subject, base, threads);
+  const auto failed =
+      parallel_for(table.cells.size(), threads, {}, [&](std::size_t i) -> std::optional<Problem> {
+        if (solved[i]) {
+          table.cells[i] = agreeing_neurons(subject[i / base.size()], base[i % base.size()]);
+        }
+        return std::nullopt;
+      });
+  check(!failed, "matching neurons cannot fail");
+  return table;
+}
+
+// An expert of the same number is as good as another that agrees little more: copies
+// of one block all agree.
+std::size_t preferred(const std::vector<NeuronViews>& subject, const std::vector<NeuronViews>& base,
+                      const AgreementTable& table, std::size_t a, std::size_t best) {
+  for (std::size_t b = 0; b < base.size(); ++b) {
+    const bool own = base[b].place.layer == base[best].place.layer &&
+                     base[b].place.kind == subject[a].place.kind &&
+                     base[b].place.expert == subject[a].place.expert;
+    if (own && 10 * table.at(a, b).size() >= 9 * table.at(a, best).size()) return b;
+  }
+  return best;
+}
+
+std::vector<std::size_t> best_columns(const AgreementTable& table, std::size_t rows) {
+  std::vector<std::size_t> best(rows, 0);
+  for (std::size_t a = 0; a < rows; ++a) {
+    for (std::size_t b = 1; b < table.columns; ++b) {
+      if (table.at(a, b).size() > table.at(a, best[a]).size()) best[a] = b;
+    }
+  }
+  return best;
+}
+
+std::vector<std::size_t> best_rows(const AgreementTable& table, std::size_t rows) {
+  std::vector<std::size_t> best(table.columns, 0);
+  for (std::size_t b = 0; b < table.columns; ++b) {
+    for (std::size_t a = 1; a < rows; ++a) {
+      if (table.at(a, b).size() > table.at(best[b], b).size()) best[b] = a;
+    }
+  }
+  return best;
+}
+
+std::size_t layers_in(const std::vector<NeuronViews>& views) {
+  std::set<int> layers;
+  for (const NeuronViews& each : views) layers.insert(each.place.layer);
+  return layers.size();
+}
+
+// The best passing block pair of every subject layer.
+void map_layers(const std::vector<NeuronViews>& subject, const std::vector<NeuronViews>& base,
+                TwoView& result) {
+  std::vector<const BlockAgreement*> chosen;
+  for (const BlockAgreement& block : result.blocks) {
+    const int layer = subject[block.subject].place.layer;
+    const bool same_layer =
+        !chosen.empty() && subject[chosen.back()->subject].place.layer == layer;
+    if (!same_layer) {
+      chosen.push_back(&block);
+    } else if (block.neurons.size() > chosen.back()->neurons.size()) {
+      chosen.back() = &block;
+    }
+  }
+  for (const BlockAgreement* block : chosen) {
+    const std::size_t agreeing = block->neurons.size();
+    result.smallest = result.map.empty() ? agreeing : std::min(result.smallest, agreeing);
+    result.map.emplace_back(subject[block->subject].place.layer, base[block->base].place.layer);
+    result.neurons.push_back(block->neurons);
+  }
+}
+
+}  // namespace
 
 NeuronPairs agreeing_neurons(const NeuronViews& subject, const NeuronViews& base) {
   NeuronPairs pairs;
@@ -192,37 +236,38 @@ TwoView two_view(const std::vector<NeuronViews>& subject, const std::vector<Neur
                  const std::function<bool(int side, int i, int j)>& duplicates, unsigned threads) {
   TwoView result;
   if (subject.empty() || base.empty()) return result;
-  AgreementTable table{.columns = base.size()};
-  table.cells.resize(subject.size() * base.size());
-  const auto failed =
-      parallel_for(table.cells.size(), threads, {}, [&](std::size_t i) -> std::optional<Problem> {
-        table.cells[i] = agreeing_neurons(subject[i / base.size()], base[i % base.size()]);
-        return std::nullopt;
-      });
-  check(!failed, "matching neurons cannot fail");
-  const auto best = best_columns(table, static_cast<int>(subject.size()));
-  for (int a = 0; a < static_cast<int>(subject.size()); ++a) {
-    for (int b = 0; b < static_cast<int>(base.size()); ++b) {
-      const int chosen = best[static_cast<std::size_t>(a)];
-      if (b == chosen || duplicates(1, b, chosen)) continue;
+  const AgreementTable table = agreements(subject, base, threads);
+  auto best = best_columns(table, subject.size());
+  for (std::size_t a = 0; a < best.size(); ++a) {
+    best[a] = preferred(subject, base, table, a, best[a]);
+  }
+  std::set<std::pair<std::size_t, std::size_t>> candidates;
+  for (std::size_t a = 0; a < subject.size(); ++a) {
+    const int chosen_layer = base[best[a]].place.layer;
+    candidates.emplace(a, best[a]);
+    for (std::size_t b = 0; b < base.size(); ++b) {
+      const int layer = base[b].place.layer;
+      if (layer == chosen_layer || duplicates(1, layer, chosen_layer)) continue;
       result.control = std::max(result.control, table.at(a, b).size());
       ++result.control_cells;
     }
   }
-  result.mapped = std::min(subject.size(), base.size());
-  for (int a = 0; a < static_cast<int>(subject.size()); ++a) {
-    const int b = best[static_cast<std::size_t>(a)];
-    const auto& pairs = table.at(a, b);
-    const std::size_t neurons = std::min(subject[static_cast<std::size_t>(a)].neurons.size(),
-                                         base[static_cast<std::size_t>(b)].neurons.size());
+  // A dense block may stand against several experts.
+  const auto best_subjects = best_rows(table, subject.size());
+  for (std::size_t b = 0; b < base.size(); ++b) {
+    const std::size_t a = best_subjects[b];
+    if (base[b].place.layer == base[best[a]].place.layer) candidates.emplace(a, b);
+  }
+  for (const auto& [a, b] : candidates) {
+    const std::size_t neurons = std::min(subject[a].neurons.size(), base[b].neurons.size());
     result.looked_at = std::max(result.looked_at, neurons);
     const std::size_t needed = std::max({std::size_t{20}, (neurons + 19) / 20, 5 * result.control,
                                          5 * recorded_independent_maximum});
-    if (result.control_cells == 0 || pairs.size() < needed) continue;
-    result.smallest = result.map.empty() ? pairs.size() : std::min(result.smallest, pairs.size());
-    result.map.emplace_back(a, b);
-    result.neurons.push_back(pairs);
+    if (result.control_cells == 0 || table.at(a, b).size() < needed) continue;
+    result.blocks.push_back({.subject = a, .base = b, .neurons = table.at(a, b)});
   }
+  map_layers(subject, base, result);
+  result.mapped = std::min(layers_in(subject), layers_in(base));
   result.decides = result.mapped > 0 && 2 * result.map.size() >= result.mapped;
   return result;
 }

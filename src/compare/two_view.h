@@ -11,40 +11,31 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <span>
 #include <utility>
 #include <vector>
 
-#include "base/progress.h"
 #include "compare/assignment.h"
 #include "compare/compare.h"
+#include "compare/neuron_views.h"
 #include "compare/witness.h"
-#include "model/model.h"
 
 namespace pedigree {
-
-// Responses of the neurons looked at in one layer, neurons × tokens.
-struct NeuronViews {
-  std::vector<std::uint64_t> neurons = {};  // indices in the layer, ascending
-  Matrix gate = {};
-  Matrix up = {};  // what is left after regression on the neuron's own gate response
-};
-
-// Costs one pass over gate (16 tokens, all neurons) when a layer has more than
-// 512 neurons, then the rows of the 256 with the largest gate responses; all
-// neurons otherwise. `tokens` are rows of the model's own token embedding.
-Result<std::vector<NeuronViews>> neuron_views(const Model& model,
-                                              std::span<const std::uint64_t> tokens,
-                                              unsigned threads, const Progress& progress);
 
 using NeuronPairs = std::vector<std::pair<std::uint64_t, std::uint64_t>>;  // (subject, base)
 
 // Neurons given the same partner by both views.
 NeuronPairs agreeing_neurons(const NeuronViews& subject, const NeuronViews& base);
 
+struct BlockAgreement {
+  std::size_t subject = 0;  // places in the lists of views
+  std::size_t base = 0;
+  NeuronPairs neurons = {};
+};
+
 struct TwoView {
-  LayerMap map = {};                      // layers whose agreement passes every rule
-  std::vector<NeuronPairs> neurons = {};  // one list per entry of map
+  LayerMap map = {};                        // layers whose agreement passes every rule
+  std::vector<NeuronPairs> neurons = {};    // one list per entry of map, of its best block pair
+  std::vector<BlockAgreement> blocks = {};  // all block pairs that pass, by (subject, base)
   std::size_t mapped = 0;                 // layers that could have passed
   std::size_t smallest = 0;               // agreement among the passing layers
   std::size_t control = 0;                // largest agreement off the map
@@ -54,7 +45,8 @@ struct TwoView {
 };
 
 // `duplicates(side, i, j)`: are layers i and j of that side (0 subject, 1 base)
-// copies of each other? Such cells are no control.
+// copies of each other? Such cells are no control, nor are blocks of one layer,
+// which may all be copies of one dense block.
 TwoView two_view(const std::vector<NeuronViews>& subject, const std::vector<NeuronViews>& base,
                  const std::function<bool(int side, int i, int j)>& duplicates, unsigned threads);
 

@@ -18,6 +18,7 @@ namespace {
 constexpr std::size_t most_layers = 8;
 constexpr std::size_t most_tokens = 4096;
 constexpr std::uint64_t most_rows = 1024;  // of a reader, for column norms and matching
+constexpr std::size_t most_links = 256;    // neurons of a layer, when not all of them
 constexpr std::uint64_t wide = 1024;       // residual dimensions from which fewer rows are read
 constexpr std::uint64_t matching_seed = 0x756E726F74ULL;
 
@@ -112,23 +113,17 @@ Indices spread(std::uint64_t size, std::uint64_t count) {
   return indices;
 }
 
-Result<Matrix> down_columns(const Model& model, int layer, const Indices& neurons) {
-  const CanonicalTensor* tensor = model.find("ffn.down", layer);
-  if (tensor == nullptr || neurons.empty()) return Matrix{};
-  auto values = read_block(model, *tensor, spread(tensor->rows, tensor->rows), neurons);
-  if (!values) return std::unexpected(std::move(values.error()));
-  return transposed(as_matrix(*values, static_cast<std::size_t>(tensor->rows)));
-}
-
-Result<Readers> readers_of(const Model& model, int layer, const Indices& neurons) {
+Result<Readers> readers_of(const Model& model, int layer, const std::vector<NeuronLink>& neurons,
+                           bool of_subject) {
   Readers readers;
   const auto ffn_gain = gain_of(model, "ffn.norm", layer);
   const auto attention_gain = gain_of(model, "attn.norm", layer);
   if (!ffn_gain) return std::unexpected(ffn_gain.error());
   if (!attention_gain) return std::unexpected(attention_gain.error());
-  auto gate = rows_of(model, "ffn.gate", layer, neurons);
-  auto up = rows_of(model, "ffn.up", layer, neurons);
-  auto down = down_columns(model, layer, neurons);
+  const Indices dimensions = spread(model.architecture.hidden, model.architecture.hidden);
+  auto gate = linked_rows(model, neurons, of_subject, FfnPart::gate, dimensions);
+  auto up = linked_rows(model, neurons, of_subject, FfnPart::up, dimensions);
+  auto down = linked_rows(model, neurons, of_subject, FfnPart::down, dimensions);
   for (auto* part : {&gate, &up, &down}) {
     if (!*part) return std::unexpected(std::move(part->error()));
   }
@@ -147,6 +142,16 @@ Result<Readers> readers_of(const Model& model, int layer, const Indices& neurons
   }
   multiply_columns(readers.attention, *attention_gain);
   return readers;
+}
+
+// Every neuron of a block, to be read from either side.
+std::vector<NeuronLink> all_of(const FfnPlace& place, std::uint64_t count) {
+  std::vector<NeuronLink> links;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    links.push_back(
+        {.subject = place, .base = place, .subject_neuron = i, .base_neuron = i});
+  }
+  return links;
 }
 
 void centre_columns(Matrix& matrix) {
@@ -228,24 +233,21 @@ class Unrotation {
     const std::size_t depth = subject_.architecture.hidden > wide ? most_layers / 2 : most_layers;
     for (const std::size_t place : spread_places(alignment_.layers.size(), depth)) {
       const auto [a, b] = alignment_.layers[place];
-      Indices mine;
-      Indices theirs;
-      const bool all = std::max(subject_.architecture.ffn, base_.architecture.ffn) <= most_rows;
-      if (all) {
-        mine = spread(subject_.architecture.ffn, most_rows);
-        theirs = spread(base_.architecture.ffn, most_rows);
-      } else if (alignment_.neurons_by_index) {
-        mine = spread(std::min(subject_.architecture.ffn, base_.architecture.ffn), 256);
-        theirs = mine;
+      const std::uint64_t mine = subject_.architecture.ffn;
+      const std::uint64_t theirs = base_.architecture.ffn;
+      std::vector<NeuronLink> of_subject;
+      std::vector<NeuronLink> of_base;
+      if (alignment_.experts.empty() && std::max(mine, theirs) <= most_rows) {
+        // Few enough to be matched again without a rotation in between.
+        of_subject = all_of({.layer = a}, mine);
+        of_base = all_of({.layer = b}, theirs);
       } else {
-        for (const auto& [x, y] : alignment_.neurons[place]) {
-          mine.push_back(x);
-          theirs.push_back(y);
-        }
+        of_subject = neuron_links(alignment_, place, subject_, base_, most_links);
+        of_base = of_subject;
       }
-      auto subject = readers_of(subject_, a, mine);
+      auto subject = readers_of(subject_, a, of_subject, true);
       if (!subject) return std::move(subject.error());
-      auto base = readers_of(base_, b, theirs);
+      auto base = readers_of(base_, b, of_base, false);
       if (!base) return std::move(base.error());
       layers_.push_back({.subject = std::move(*subject), .base = std::move(*base)});
     }

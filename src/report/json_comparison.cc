@@ -37,8 +37,33 @@ OrderedJson json_change(const RoleChange& change) {
   OrderedJson out;
   out["role"] = json_text(change.role);
   if (change.layer >= 0) out["layer"] = change.layer;
+  if (change.expert >= 0) out["expert"] = change.expert;
   out["relative_delta"] = json_number(change.relative_delta);
   if (change.exact) out["exact"] = true;
+  return out;
+}
+
+OrderedJson json_kept(const Kept& kept) {
+  OrderedJson out = {{"ffn", json_number(kept.ffn)},
+                     {"heads", json_number(kept.heads)},
+                     {"hidden", json_number(kept.hidden)}};
+  if (kept.experts) out["experts"] = json_number(*kept.experts);
+  return out;
+}
+
+OrderedJson json_experts(const Experts& experts) {
+  OrderedJson out = {{"subject", experts.subject}, {"base", experts.base}};
+  if (experts.covered) out["covered"] = json_number(*experts.covered);
+  out["map"] = OrderedJson::array();
+  for (const ExpertLink& link : experts.map) {
+    OrderedJson entry;
+    entry["layer"] = link.layer;
+    if (link.expert >= 0) entry["expert"] = link.expert;
+    entry["base_layer"] = link.base_layer;
+    if (link.base_expert >= 0) entry["base_expert"] = link.base_expert;
+    entry["share"] = json_number(link.share);
+    out["map"].push_back(std::move(entry));
+  }
   return out;
 }
 
@@ -97,11 +122,8 @@ OrderedJson json_comparison(const Comparison& comparison) {
     out["layer_map"].push_back(OrderedJson::array({subject, base}));
   }
   if (comparison.lora) out["lora"] = json_lora(*comparison.lora);
-  if (comparison.kept) {
-    out["kept"] = {{"ffn", json_number(comparison.kept->ffn)},
-                   {"heads", json_number(comparison.kept->heads)},
-                   {"hidden", json_number(comparison.kept->hidden)}};
-  }
+  if (comparison.kept) out["kept"] = json_kept(*comparison.kept);
+  if (comparison.experts) out["experts"] = json_experts(*comparison.experts);
   put_lists(out, comparison);
   return out;
 }

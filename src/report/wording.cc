@@ -178,8 +178,39 @@ std::string with_reason(const std::string& answer, const std::string& because) {
 }
 
 std::string kept_in_words(const Kept& kept) {
-  return fmt::format("{} of the feed-forward neurons, {} of the heads, {} of the width",
-                     percent_text(kept.ffn), percent_text(kept.heads), percent_text(kept.hidden));
+  std::string text =
+      fmt::format("{} of the feed-forward neurons, {} of the heads, {} of the width",
+                  percent_text(kept.ffn), percent_text(kept.heads), percent_text(kept.hidden));
+  if (kept.experts) text += fmt::format(", {} of the experts", percent_text(*kept.experts));
+  return text;
+}
+
+std::string experts_in_words(const Experts& experts) {
+  double least = 1;
+  double most = 0;
+  bool same_numbers = true;
+  for (const ExpertLink& link : experts.map) {
+    least = std::min(least, link.share);
+    most = std::max(most, link.share);
+    same_numbers = same_numbers && link.expert == link.base_expert;
+  }
+  const std::string shares =
+      percent_text(least) + (most > least ? " to " + percent_text(most) : std::string());
+  std::string text;
+  if (experts.subject == 0 || experts.base == 0) {
+    text = fmt::format("{} a layer in the {}; {} stand against feed-forward blocks of the {}",
+                       std::max(experts.subject, experts.base),
+                       experts.subject > 0 ? "subject" : "base", experts.map.size(),
+                       experts.subject > 0 ? "base" : "subject");
+  } else {
+    text = fmt::format("{} a layer against {}; {} pairs{}", experts.subject, experts.base,
+                       experts.map.size(), same_numbers ? ", each of one number" : "");
+  }
+  text += fmt::format("; {} of the neurons looked at are found there", shares);
+  if (experts.covered) {
+    text += fmt::format("; together they hold {} of those blocks", percent_text(*experts.covered));
+  }
+  return text;
 }
 
 std::string relation_in_words(const Verdict& verdict) {
@@ -268,6 +299,7 @@ std::vector<LabelledLine> verdict_lines(const Comparison& comparison, bool with_
                     fmt::join(comparison.lora->roles, ", ")));
   }
   if (comparison.kept) add(lines, "kept", kept_in_words(*comparison.kept));
+  if (comparison.experts) add(lines, "experts", experts_in_words(*comparison.experts));
   if (!comparison.changed_tensors.empty()) {
     add(lines, "changed", joined(comparison.changed_tensors, shown_tensors));
   }

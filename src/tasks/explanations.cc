@@ -113,6 +113,28 @@ constexpr std::array words = {
          .meaning = "How many sampled feed-forward neurons are most like the neuron of the same "
                     "number, when "
                     "all are matched at once? Unrelated models expect one a layer."},
+    Word{.code = "expert-pairing/1",
+         .kind = "statistic",
+         .meaning = "The same where layers hold experts: every feed-forward block of a layer "
+                    "against every block of the other side's layer. Each layer speaks through its "
+                    "best pair, and p pays for the choice."},
+    Word{.code = "expert-lookup/1",
+         .kind = "statistic",
+         .meaning = "Are the neurons of experts found among the other side's under other numbers? "
+                    "Half of the residual dimensions find partners; through them the dimensions "
+                    "of the other half are paired by number, which chance does not do."},
+    Word{.code = "expert-map/1",
+         .kind = "statistic",
+         .meaning = "How many feed-forward blocks, experts among them, stand against one of the "
+                    "other side?"},
+    Word{.code = "expert-cover/1",
+         .kind = "statistic",
+         .meaning = "How much of a dense feed-forward block do experts hold, and do they divide "
+                    "it among them?"},
+    Word{.code = "expert-rays/1",
+         .kind = "statistic",
+         .meaning = "Were blocks that resemble one block made from it apart from each other, or "
+                    "it from them?"},
     Word{.code = "value-pairing/1",
          .kind = "statistic",
          .meaning = "The same for the value channels of each attention head."},

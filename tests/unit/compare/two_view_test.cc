@@ -15,7 +15,9 @@ constexpr std::size_t tokens = 96;
 NeuronViews random_views(unsigned seed) {
   std::mt19937 random(seed);
   std::normal_distribution<double> normal;
-  NeuronViews views{.gate = Matrix(neurons, tokens), .up = Matrix(neurons, tokens)};
+  NeuronViews views{.place = {.layer = static_cast<int>(seed)},
+                    .gate = Matrix(neurons, tokens),
+                    .up = Matrix(neurons, tokens)};
   for (std::size_t i = 0; i < neurons; ++i) {
     views.neurons.push_back(i);
     double across = 0;

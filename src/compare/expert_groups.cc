@@ -1,0 +1,80 @@
+#include "compare/expert_groups.h"
+
+#include <algorithm>
+
+#include "compare/expert_matches.h"
+
+namespace pedigree {
+namespace {
+
+bool holds_experts(const FfnSketch& sketch, std::pair<int, int> blocks) {
+  for (int i = blocks.first; i < blocks.second; ++i) {
+    if (sketch.places[static_cast<std::size_t>(i)].kind != FfnPlace::Kind::dense) return true;
+  }
+  return false;
+}
+
+LayerGroups group_of(std::pair<int, int> layers, const FfnPairs& pairs,
+                     const std::vector<FfnMatch>& matches) {
+  const auto mine = pairs.subject().blocks_of(layers.first);
+  const auto theirs = pairs.base().blocks_of(layers.second);
+  const auto here = static_cast<std::size_t>(mine.second - mine.first);
+  const auto there = static_cast<std::size_t>(theirs.second - theirs.first);
+  LayerGroups layer{.layers = layers, .subject_is_many = here >= there};
+  layer.many = std::max(here, there);
+  layer.few = std::min(here, there);
+  layer.few_is_dense = !(layer.subject_is_many ? holds_experts(pairs.base(), theirs)
+                                               : holds_experts(pairs.subject(), mine));
+  for (const FfnMatch& match : matches) {
+    if (std::pair(match.subject.layer, match.base.layer) == layers) {
+      layer.groups[layer.subject_is_many ? match.base : match.subject].push_back(match);
+    }
+  }
+  for (auto& [few, group] : layer.groups) {
+    std::ranges::stable_sort(group, {}, &FfnMatch::distance);
+    const bool one_is_own = layer.many > layer.few && !layer.few_is_dense && group.size() > 1 &&
+                            group[0].distance < clearly_nearer * group[1].distance;
+    if (one_is_own) group.resize(1);
+  }
+  return layer;
+}
+
+}  // namespace
+
+bool LayerGroups::each_has_one() const {
+  return groups.size() == few &&
+         std::ranges::all_of(groups, [](const auto& each) { return each.second.size() == 1; });
+}
+
+bool LayerGroups::each_has_several() const {
+  return groups.size() == few &&
+         std::ranges::all_of(groups, [](const auto& each) { return each.second.size() > 1; });
+}
+
+std::vector<LayerGroups> grouped_experts(const LayerMap& layers, const FfnPairs& pairs,
+                                         std::vector<FfnMatch>& matches) {
+  std::vector<LayerGroups> all;
+  std::vector<FfnMatch> kept;
+  for (const auto& [a, b] : layers) {
+    if (!holds_experts(pairs.subject(), pairs.subject().blocks_of(a)) &&
+        !holds_experts(pairs.base(), pairs.base().blocks_of(b))) {
+      continue;
+    }
+    all.push_back(group_of({a, b}, pairs, matches));
+    for (const auto& [few, group] : all.back().groups) {
+      kept.insert(kept.end(), group.begin(), group.end());
+    }
+  }
+  std::ranges::sort(kept, {}, [](const FfnMatch& match) {
+    return std::pair(match.subject, match.base);
+  });
+  matches = std::move(kept);
+  return all;
+}
+
+double share_of(const FfnMatch& match) {
+  if (match.looked_up == 0) return 0;
+  return static_cast<double>(match.found) / static_cast<double>(match.looked_up);
+}
+
+}  // namespace pedigree

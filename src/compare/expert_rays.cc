@@ -1,0 +1,168 @@
+#include "compare/expert_rays.h"
+
+#include <Eigen/Dense>
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "compare/dense.h"
+#include "compare/neuron_lookup.h"
+
+namespace pedigree {
+namespace {
+
+constexpr double comparable_length = 1.0 / 3;  // of the longest
+constexpr double at_right_angles = 0.1;
+constexpr double next_to_nothing = 0.1;
+constexpr double as_unrelated = 0.5;
+constexpr std::size_t fewest_common = 16;  // neurons that all blocks of a group hold
+
+struct Combination {
+  double residue = 1;
+  bool is_mean = false;  // no weight is negative
+};
+
+// The combination with Σw = 1 that leaves least: w ∝ G⁻¹1, and what it leaves is
+// 1/(1ᵀG⁻¹1), here over Σ 1/Gᵢᵢ, which it is for a diagonal G.
+Combination best_combination(const Eigen::MatrixXd& gram) {
+  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(gram);
+  const double floor = 1e-9 * solver.eigenvalues()(gram.rows() - 1);
+  Eigen::VectorXd weights = Eigen::VectorXd::Zero(gram.rows());
+  for (Eigen::Index i = 0; i < gram.rows(); ++i) {
+    const Eigen::VectorXd direction = solver.eigenvectors().col(i);
+    weights += direction * (direction.sum() / std::max(solver.eigenvalues()(i), floor));
+  }
+  const double unrelated = gram.diagonal().cwiseInverse().sum();
+  return {.residue = unrelated / weights.sum(),
+          .is_mean = weights.minCoeff() >= -0.1 * weights.maxCoeff()};
+}
+
+using Differences = std::vector<std::vector<double>>;
+
+void append_difference(const Matrix& x, const Matrix& y, double sign, std::vector<double>& to) {
+  for (std::size_t i = 0; i < std::min(x.values.size(), y.values.size()); ++i) {
+    to.push_back(sign * (x.values[i] - y.values[i]));
+  }
+}
+
+Differences indexed_differences(const FfnPairs& pairs, const std::vector<FfnMatch>& matches,
+                                bool subject_is_many) {
+  Differences all;
+  for (const FfnMatch& match : matches) {
+    const int i = pairs.subject().number_of(match.subject);
+    const int j = pairs.base().number_of(match.base);
+    std::vector<double> difference;
+    for (const char* role : {"ffn.gate", "ffn.up", "ffn.down"}) {
+      const Block* a = pairs.subject().sketch.block(role, i);
+      const Block* b = pairs.base().sketch.block(role, j);
+      if (a == nullptr || b == nullptr) continue;
+      const auto rows = shared_places(a->rows, b->rows);
+      const auto cols = shared_places(a->cols, b->cols);
+      append_difference(part_of(*a, rows.subject, cols.subject), part_of(*b, rows.base, cols.base),
+                        subject_is_many ? 1 : -1, difference);
+    }
+    all.push_back(std::move(difference));
+  }
+  const bool alike = std::ranges::all_of(
+      all, [&](const auto& each) { return each.size() == all.front().size(); });
+  if (!alike) all.clear();
+  return all;
+}
+
+// By neuron of the one block, the links of every block of the group to it, in their order.
+std::map<std::uint64_t, std::vector<NeuronLink>> common_links(const std::vector<FfnMatch>& matches,
+                                                              bool subject_is_many) {
+  std::map<std::uint64_t, std::vector<NeuronLink>> by_target;
+  for (const FfnMatch& match : matches) {
+    for (const auto& [mine, theirs] : match.neurons) {
+      by_target[subject_is_many ? theirs : mine].push_back({.subject = match.subject,
+                                                            .base = match.base,
+                                                            .subject_neuron = mine,
+                                                            .base_neuron = theirs});
+    }
+  }
+  std::erase_if(by_target, [&](const auto& each) { return each.second.size() != matches.size(); });
+  return by_target;
+}
+
+Result<Differences> found_differences(const Side& subject, const Side& base,
+                                      const std::vector<FfnMatch>& matches, bool subject_is_many) {
+  Differences all(matches.size());
+  const auto common = common_links(matches, subject_is_many);
+  if (common.size() < fewest_common) return Differences{};
+  const auto dimensions = looked_at_dimensions(subject.weights->architecture.hidden);
+  for (std::size_t k = 0; k < matches.size(); ++k) {
+    std::vector<NeuronLink> links;
+    for (const auto& [target, each] : common) links.push_back(each[k]);
+    for (const FfnPart part : {FfnPart::gate, FfnPart::up, FfnPart::down}) {
+      const auto x = linked_rows(*subject.weights, links, true, part, dimensions);
+      if (!x) return std::unexpected(x.error());
+      const auto y = linked_rows(*base.weights, links, false, part, dimensions);
+      if (!y) return std::unexpected(y.error());
+      append_difference(*x, *y, subject_is_many ? 1 : -1, all[k]);
+    }
+  }
+  return all;
+}
+
+}  // namespace
+
+Rays rays_of(const std::vector<std::vector<double>>& differences) {
+  Rays rays;
+  if (differences.size() < 2 || differences.front().empty()) return rays;
+  rays.blocks = differences.size();
+  std::vector<const std::vector<double>*> apart;
+  std::vector<double> squares;
+  for (const auto& difference : differences) {
+    const double length = product(difference, difference);
+    if (length <= 0) continue;
+    apart.push_back(&difference);
+    squares.push_back(length);
+  }
+  if (apart.empty()) {
+    rays.shape = Rays::Shape::copies;
+    return rays;
+  }
+  if (apart.size() < 2) return rays;
+  const auto count = static_cast<Eigen::Index>(apart.size());
+  const double longest = *std::ranges::max_element(squares);
+  Eigen::MatrixXd gram(count, count);
+  std::size_t comparable = 0;
+  for (Eigen::Index i = 0; i < count; ++i) {
+    const auto a = static_cast<std::size_t>(i);
+    const auto is_long = [&](std::size_t which) {
+      return squares[which] >= comparable_length * comparable_length * longest;
+    };
+    comparable += is_long(a) ? 1U : 0U;
+    for (Eigen::Index j = 0; j < count; ++j) {
+      const auto b = static_cast<std::size_t>(j);
+      gram(i, j) = product(*apart[a], *apart[b]);
+      if (i == j || !is_long(a) || !is_long(b)) continue;
+      const double cosine = gram(i, j) / std::sqrt(squares[a] * squares[b]);
+      if (std::abs(cosine) > std::abs(rays.cosine)) rays.cosine = cosine;
+    }
+  }
+  const Combination best = best_combination(gram);
+  rays.residue = best.residue;
+  if (best.residue <= next_to_nothing) {
+    if (best.is_mean) rays.shape = Rays::Shape::combined;
+  } else if (comparable >= 2 && std::abs(rays.cosine) <= at_right_angles &&
+             rays.residue >= as_unrelated) {
+    rays.shape = Rays::Shape::around;
+  }
+  return rays;
+}
+
+Result<Rays> rays_around(const Side& subject, const Side& base, const FfnPairs& pairs,
+                         const std::vector<FfnMatch>& matches, bool subject_is_many) {
+  const auto by_index = std::ranges::count_if(matches, &FfnMatch::by_index);
+  if (by_index == static_cast<std::ptrdiff_t>(matches.size())) {
+    return rays_of(indexed_differences(pairs, matches, subject_is_many));
+  }
+  if (by_index > 0 || subject.weights == nullptr || base.weights == nullptr) return Rays{};
+  const auto differences = found_differences(subject, base, matches, subject_is_many);
+  if (!differences) return std::unexpected(differences.error());
+  return rays_of(*differences);
+}
+
+}  // namespace pedigree
