@@ -43,14 +43,28 @@ double norm_bound(const Matrix& matrix) {
 
 double product(std::span<const double> a, std::span<const double> b) { return dot(a, b); }
 
+// In panels: some rows of b stay in the cache while they meet several rows of a.
 Matrix times_transposed(const Matrix& a, const Matrix& b, unsigned threads) {
   check(a.cols == b.cols, "a product of matrices that do not fit");
+  constexpr std::size_t rows_at_once = 16;
+  constexpr std::size_t panel_values = std::size_t{1} << 15U;
+  const std::size_t panel =
+      std::max<std::size_t>(4, panel_values / std::max<std::size_t>(1, b.cols));
+  const std::size_t groups = (a.rows + rows_at_once - 1) / rows_at_once;
   Matrix result(a.rows, b.rows);
-  const auto failed = parallel_for(a.rows, a.rows * b.rows * a.cols < 1'000'000 ? 1 : threads, {},
-                                   [&](std::size_t i) -> std::optional<Problem> {
-                                     dots(a.row(i), b.values, result.row(i));
-                                     return std::nullopt;
-                                   });
+  const auto multiply = [&](std::size_t group) -> std::optional<Problem> {
+    const std::size_t end = std::min(a.rows, (group + 1) * rows_at_once);
+    for (std::size_t j = 0; j < b.rows; j += panel) {
+      const std::size_t count = std::min(panel, b.rows - j);
+      const auto rows = std::span(b.values).subspan(j * b.cols, count * b.cols);
+      for (std::size_t i = group * rows_at_once; i < end; ++i) {
+        dots(a.row(i), rows, result.row(i).subspan(j, count));
+      }
+    }
+    return std::nullopt;
+  };
+  const bool small = a.rows * b.rows * a.cols < 1'000'000;
+  const auto failed = parallel_for(groups, small ? 1 : threads, {}, multiply);
   check(!failed, "a product cannot fail");
   return result;
 }

@@ -2,15 +2,16 @@
 // tokens, R is the polar factor of EᵀE' (Schönemann 1966). Neurons are then
 // matched on un-rotated rows, R is refitted on embeddings, head and matched
 // neurons together, and the statistics of origin.h are taken in the base's
-// coordinates, with every reader multiplied by its gain: W diag(γ).
+// coordinates, with every reader multiplied by its gain: W diag(γ). In wide models
+// R is found once, from tokens and the gate rows of matched neurons.
 #include <algorithm>
+#include <array>
 #include <cmath>
-#include <unordered_map>
 
 #include "compare/dense.h"
 #include "compare/origin.h"
-#include "compare/parts.h"
-#include "model/weights.h"
+#include "compare/readers.h"
+#include "compare/wide_rotation.h"
 
 namespace pedigree {
 namespace {
@@ -18,150 +19,10 @@ namespace {
 constexpr std::size_t most_layers = 8;
 constexpr std::size_t most_tokens = 4096;
 constexpr std::uint64_t most_rows = 1024;  // of a reader, for column norms and matching
-constexpr std::size_t most_links = 256;    // neurons of a layer, when not all of them
-constexpr std::uint64_t wide = 1024;       // residual dimensions from which fewer rows are read
+constexpr std::uint64_t wide = 512;  // residual dimensions; above, in floats and from fewer rows
+constexpr std::size_t most_links = 256;  // neurons of a layer, when not all of them
+constexpr std::size_t tokens_at_once = 1024;
 constexpr std::uint64_t matching_seed = 0x756E726F74ULL;
-
-using Indices = std::vector<std::uint64_t>;
-
-struct Readers {  // of one layer, gains multiplied in, rows × hidden
-  Matrix gate = {};
-  Matrix up = {};
-  Matrix down = {};       // columns of down as rows
-  Matrix attention = {};  // q, k and v stacked
-};
-
-struct CommonRows {
-  Indices subject = {};
-  Indices base = {};
-};
-
-CommonRows all_common_rows(const Model& subject, const Model& base) {
-  CommonRows rows;
-  const std::uint64_t limit_a = subject.architecture.vocab;
-  const std::uint64_t limit_b = base.architecture.vocab;
-  if (!subject.tokenizer || !base.tokenizer) {
-    for (std::uint64_t i = 0; i < std::min({limit_a, limit_b, std::uint64_t{most_tokens}}); ++i) {
-      rows.subject.push_back(i);
-      rows.base.push_back(i);
-    }
-    return rows;
-  }
-  std::unordered_map<std::string_view, std::uint64_t> ids;
-  const auto& theirs = base.tokenizer->tokens;
-  for (std::uint64_t i = 0; i < std::min<std::uint64_t>(theirs.size(), limit_b); ++i) {
-    if (!theirs[i].empty()) ids.emplace(theirs[i], i);
-  }
-  const auto& mine = subject.tokenizer->tokens;
-  for (std::uint64_t i = 0; i < std::min<std::uint64_t>(mine.size(), limit_a); ++i) {
-    const auto at = ids.find(mine[i]);
-    if (at == ids.end() || rows.subject.size() == most_tokens) continue;
-    rows.subject.push_back(i);
-    rows.base.push_back(at->second);
-  }
-  return rows;
-}
-
-Matrix as_matrix(const std::vector<float>& values, std::size_t rows) {
-  Matrix matrix(rows, rows == 0 ? 0 : values.size() / rows);
-  std::ranges::transform(values, matrix.values.begin(),
-                         [](float value) { return static_cast<double>(value); });
-  return matrix;
-}
-
-Result<Matrix> rows_of(const Model& model, std::string_view role, int layer, const Indices& rows) {
-  const CanonicalTensor* tensor = model.find(role, layer);
-  if (tensor == nullptr || rows.empty()) return Matrix{};
-  auto values = read_rows(model, *tensor, rows);
-  if (!values) return std::unexpected(std::move(values.error()));
-  return as_matrix(*values, rows.size());
-}
-
-Result<std::vector<double>> gain_of(const Model& model, std::string_view role, int layer) {
-  const CanonicalTensor* tensor = model.find(role, layer);
-  if (tensor == nullptr) return std::vector<double>(model.architecture.hidden, 1.0);
-  auto values = read_all(model, *tensor);
-  if (!values) return std::unexpected(std::move(values.error()));
-  std::vector<double> gain(values->begin(), values->end());
-  if (model.architecture.norm_plus_one) {
-    for (double& value : gain) value += 1;
-  }
-  return gain;
-}
-
-void multiply_columns(Matrix& matrix, const std::vector<double>& factors) {
-  if (factors.size() != matrix.cols) return;
-  for (std::size_t i = 0; i < matrix.rows; ++i) {
-    const auto row = matrix.row(i);
-    for (std::size_t j = 0; j < row.size(); ++j) row[j] *= factors[j];
-  }
-}
-
-void append_rows(Matrix& to, const Matrix& rows) {
-  if (rows.rows == 0) return;
-  to.cols = rows.cols;
-  to.rows += rows.rows;
-  to.values.insert(to.values.end(), rows.values.begin(), rows.values.end());
-}
-
-Indices spread(std::uint64_t size, std::uint64_t count) {
-  Indices indices;
-  for (const std::size_t place :
-       spread_places(static_cast<std::size_t>(size), static_cast<std::size_t>(count))) {
-    indices.push_back(place);
-  }
-  return indices;
-}
-
-Result<Readers> readers_of(const Model& model, int layer, const std::vector<NeuronLink>& neurons,
-                           bool of_subject) {
-  Readers readers;
-  const auto ffn_gain = gain_of(model, "ffn.norm", layer);
-  const auto attention_gain = gain_of(model, "attn.norm", layer);
-  if (!ffn_gain) return std::unexpected(ffn_gain.error());
-  if (!attention_gain) return std::unexpected(attention_gain.error());
-  const Indices dimensions = spread(model.architecture.hidden, model.architecture.hidden);
-  auto gate = linked_rows(model, neurons, of_subject, FfnPart::gate, dimensions);
-  auto up = linked_rows(model, neurons, of_subject, FfnPart::up, dimensions);
-  auto down = linked_rows(model, neurons, of_subject, FfnPart::down, dimensions);
-  for (auto* part : {&gate, &up, &down}) {
-    if (!*part) return std::unexpected(std::move(part->error()));
-  }
-  readers.gate = std::move(*gate);
-  readers.up = std::move(*up);
-  readers.down = std::move(*down);
-  multiply_columns(readers.gate, *ffn_gain);
-  multiply_columns(readers.up, *ffn_gain);
-  for (const char* role : {"attn.q", "attn.k", "attn.v"}) {
-    const CanonicalTensor* tensor = model.find(role, layer);
-    if (tensor == nullptr) continue;
-    const std::uint64_t limit = tensor->cols > wide ? 256 : most_rows;
-    auto rows = rows_of(model, role, layer, spread(tensor->rows, limit));
-    if (!rows) return std::unexpected(std::move(rows.error()));
-    append_rows(readers.attention, *rows);
-  }
-  multiply_columns(readers.attention, *attention_gain);
-  return readers;
-}
-
-// Every neuron of a block, to be read from either side.
-std::vector<NeuronLink> all_of(const FfnPlace& place, std::uint64_t count) {
-  std::vector<NeuronLink> links;
-  for (std::uint64_t i = 0; i < count; ++i) {
-    links.push_back(
-        {.subject = place, .base = place, .subject_neuron = i, .base_neuron = i});
-  }
-  return links;
-}
-
-void centre_columns(Matrix& matrix) {
-  for (std::size_t j = 0; j < matrix.cols; ++j) {
-    double total = 0;
-    for (std::size_t i = 0; i < matrix.rows; ++i) total += matrix.at(i, j);
-    const double mean = total / static_cast<double>(matrix.rows);
-    for (std::size_t i = 0; i < matrix.rows; ++i) matrix.at(i, j) -= mean;
-  }
-}
 
 Matrix unit_rows(Matrix matrix) {
   scale_rows(matrix);
@@ -174,6 +35,9 @@ Matrix rotation_between(const Matrix& base, const Matrix& subject, unsigned thre
                             threads);
 }
 
+constexpr std::array all_parts = {&Readers::gate, &Readers::up, &Readers::down,
+                                  &Readers::attention};
+
 class Unrotation {
  public:
   Unrotation(const Model& subject, const Model& base, const Alignment& alignment, unsigned threads)
@@ -181,17 +45,14 @@ class Unrotation {
 
   Result<Origin> run() {
     Origin origin;
-    if (auto problem = read()) return std::unexpected(std::move(*problem));
     const auto width = subject_.architecture.hidden;
-    if (layers_.empty() || tokens_subject_.rows < fewest_units ||
-        width != base_.architecture.hidden) {
-      return origin;
-    }
+    if (width != base_.architecture.hidden) return origin;
+    const CommonRows common = common_rows(subject_, base_, most_tokens);
+    if (common.subject.size() < fewest_units || alignment_.layers.empty()) return origin;
+    auto problem = width > wide ? turn_back_wide(common) : turn_back(common);
+    if (problem) return std::unexpected(std::move(*problem));
+    if (layers_.empty()) return origin;
     origin.chance = 1 / std::sqrt(static_cast<double>(std::max<std::uint64_t>(3, width) - 1));
-    rotation_ = rotation_between(tokens_base_, tokens_subject_, threads_);
-    match();
-    refit();
-    match();
     measure(origin);
     decide(origin);
     return origin;
@@ -204,71 +65,128 @@ class Unrotation {
     std::vector<std::size_t> partner = {};  // base place of each subject place, or npos
   };
 
-  std::optional<Problem> read() {
-    const CommonRows common = all_common_rows(subject_, base_);
+  bool is_wide() const { return subject_.architecture.hidden > wide; }
+
+  std::optional<Problem> turn_back(const CommonRows& common) {
+    if (auto problem = read_tokens(common)) return problem;
+    if (auto problem = read_layers(most_layers)) return problem;
+    rotation_ = rotation_between(tokens_base_, tokens_subject_, threads_);
+    match();
+    refit();
+    match();
+    for (Layer& layer : layers_) {
+      for (const auto part : all_parts) layer.subject.*part = turned_back(layer.subject.*part);
+    }
+    rotation_ = Matrix();
+    return std::nullopt;
+  }
+
+  // Tokens come and go in portions: all of them at once would take half a gigabyte.
+  std::optional<Problem> turn_back_wide(const CommonRows& common) {
+    WideRotation rotation(subject_.architecture.hidden, threads_);
     for (const char* role : {"embed.tokens", "head.out"}) {
-      auto mine = rows_of(subject_, role, -1, common.subject);
-      auto theirs = rows_of(base_, role, -1, common.base);
+      for (std::size_t i = 0; i < common.subject.size(); i += tokens_at_once) {
+        const std::size_t count = std::min(tokens_at_once, common.subject.size() - i);
+        auto mine = centred_token_rows(subject_, role, part_of(common.subject, i, count));
+        auto theirs = centred_token_rows(base_, role, part_of(common.base, i, count));
+        if (!mine) return std::move(mine.error());
+        if (!theirs) return std::move(theirs.error());
+        if (mine->rows == theirs->rows) rotation.add(*theirs, *mine);
+      }
+    }
+    if (auto problem = read_layers(most_layers / 2)) return problem;
+    for (const Layer& layer : layers_) {
+      const Matrix& mine = layer.subject.gate;
+      if (mine.rows == layer.base.gate.rows) rotation.add(layer.base.gate, mine);
+    }
+    rotation.solve();
+    for (Layer& layer : layers_) {
+      for (const auto part : all_parts) {
+        layer.subject.*part = rotation.turned_back(layer.subject.*part);
+      }
+    }
+    match();
+    return std::nullopt;
+  }
+
+  static Indices part_of(const Indices& rows, std::size_t first, std::size_t count) {
+    const auto begin = rows.begin() + static_cast<std::ptrdiff_t>(first);
+    return {begin, begin + static_cast<std::ptrdiff_t>(count)};
+  }
+
+  std::optional<Problem> read_tokens(const CommonRows& common) {
+    for (const char* role : {"embed.tokens", "head.out"}) {
+      auto mine = centred_token_rows(subject_, role, common.subject);
+      auto theirs = centred_token_rows(base_, role, common.base);
       if (!mine) return std::move(mine.error());
       if (!theirs) return std::move(theirs.error());
       if (mine->rows != theirs->rows || mine->rows == 0) continue;
       const bool head = std::string_view(role) == "head.out";
-      if (head) {
-        const auto a = gain_of(subject_, "head.norm", -1);
-        const auto b = gain_of(base_, "head.norm", -1);
-        if (!a) return a.error();
-        if (!b) return b.error();
-        multiply_columns(*mine, *a);
-        multiply_columns(*theirs, *b);
-      }
-      centre_columns(*mine);
-      centre_columns(*theirs);
       (head ? head_subject_ : tokens_subject_) = std::move(*mine);
       (head ? head_base_ : tokens_base_) = std::move(*theirs);
     }
-    return read_layers();
+    return std::nullopt;
   }
 
-  std::optional<Problem> read_layers() {
-    const std::size_t depth = subject_.architecture.hidden > wide ? most_layers / 2 : most_layers;
+  std::optional<Problem> read_layers(std::size_t depth) {
     for (const std::size_t place : spread_places(alignment_.layers.size(), depth)) {
       const auto [a, b] = alignment_.layers[place];
-      const std::uint64_t mine = subject_.architecture.ffn;
-      const std::uint64_t theirs = base_.architecture.ffn;
-      std::vector<NeuronLink> of_subject;
-      std::vector<NeuronLink> of_base;
-      if (alignment_.experts.empty() && std::max(mine, theirs) <= most_rows) {
-        // Few enough to be matched again without a rotation in between.
-        of_subject = all_of({.layer = a}, mine);
-        of_base = all_of({.layer = b}, theirs);
-      } else {
-        of_subject = neuron_links(alignment_, place, subject_, base_, most_links);
-        of_base = of_subject;
-      }
-      auto subject = readers_of(subject_, a, of_subject, true);
+      const auto [of_subject, of_base] = neurons_to_read(place);
+      auto subject = readers_of(subject_, a, {of_subject, true}, attention_rows());
       if (!subject) return std::move(subject.error());
-      auto base = readers_of(base_, b, of_base, false);
+      auto base = readers_of(base_, b, {of_base, false}, attention_rows());
       if (!base) return std::move(base.error());
       layers_.push_back({.subject = std::move(*subject), .base = std::move(*base)});
     }
     return std::nullopt;
   }
 
+  std::uint64_t attention_rows() const { return is_wide() ? 256 : most_rows; }
+
+  // Where all are read, those of either side in their own order.
+  std::pair<std::vector<NeuronLink>, std::vector<NeuronLink>> neurons_to_read(
+      std::size_t place) const {
+    const auto mine = subject_.architecture.ffn;
+    const auto theirs = base_.architecture.ffn;
+    if (!is_wide() && alignment_.experts.empty() && std::max(mine, theirs) <= most_rows) {
+      const auto [a, b] = alignment_.layers[place];
+      return {every_neuron({.layer = a}, mine), every_neuron({.layer = b}, theirs)};
+    }
+    auto links = neuron_links(alignment_, place, subject_, base_, most_links);
+    return {links, links};
+  }
+
+  static std::vector<NeuronLink> every_neuron(const FfnPlace& place, std::uint64_t count) {
+    std::vector<NeuronLink> links;
+    for (std::uint64_t i = 0; i < count; ++i) {
+      links.push_back({.subject = place, .base = place, .subject_neuron = i, .base_neuron = i});
+    }
+    return links;
+  }
+
+  // In the base's coordinates; once layers are there themselves, unchanged.
   Matrix turned_back(const Matrix& rows) const {
-    return times_transposed(rows, rotation_, threads_);
+    return rotation_.rows == 0 ? rows : times_transposed(rows, rotation_, threads_);
+  }
+
+  Matrix likeness(const Layer& layer, const Matrix Readers::* part) const {
+    return times_transposed(unit_rows(turned_back(layer.subject.*part)),
+                            unit_rows(layer.base.*part), threads_);
   }
 
   void match() {
     for (Layer& layer : layers_) {
-      const Matrix gate = times_transposed(unit_rows(turned_back(layer.subject.gate)),
-                                           unit_rows(layer.base.gate), threads_);
-      const Matrix up = times_transposed(unit_rows(turned_back(layer.subject.up)),
-                                         unit_rows(layer.base.up), threads_);
-      const Matrix down = times_transposed(unit_rows(turned_back(layer.subject.down)),
-                                           unit_rows(layer.base.down), threads_);
-      Matrix total = gate;
-      for (std::size_t i = 0; i < total.values.size(); ++i) {
-        total.values[i] += std::abs(up.values[i] + down.values[i]);
+      if (layer.subject.up.rows == 0 || layer.base.up.rows == 0) continue;
+      const bool gated = layer.subject.gate.rows > 0 && layer.base.gate.rows > 0;
+      Matrix total = likeness(layer, gated ? &Readers::gate : &Readers::up);
+      const Matrix down = likeness(layer, &Readers::down);
+      if (gated) {
+        const Matrix up = likeness(layer, &Readers::up);
+        for (std::size_t i = 0; i < total.values.size(); ++i) {
+          total.values[i] += std::abs(up.values[i] + down.values[i]);
+        }
+      } else {
+        for (std::size_t i = 0; i < total.values.size(); ++i) total.values[i] += down.values[i];
       }
       if (total.rows <= total.cols) {
         layer.partner = best_assignment(total, matching_seed);
@@ -284,6 +202,7 @@ class Unrotation {
     const Matrix& mine = layer.subject.*part;
     const Matrix& theirs = layer.base.*part;
     std::pair<Matrix, Matrix> rows;
+    if (mine.rows == 0 || theirs.rows == 0) return rows;
     for (std::size_t i = 0; i < layer.partner.size(); ++i) {
       if (layer.partner[i] == std::string::npos) continue;
       const auto a = mine.row(i);
@@ -315,13 +234,18 @@ class Unrotation {
     rotation_ = rotation_between(base, subject, threads_);
   }
 
-  static std::vector<double> log_column_norms(const Matrix& matrix) {
-    std::vector<double> norms(matrix.cols);
-    for (std::size_t i = 0; i < matrix.rows; ++i) {
-      const auto row = matrix.row(i);
-      for (std::size_t j = 0; j < row.size(); ++j) norms[j] += row[j] * row[j];
+  // How much of the rows lies along each of the base's coordinates; only ranks count.
+  static std::vector<double> along_coordinates(const Matrix& rows) {
+    std::vector<double> squares(rows.cols);
+    for (std::size_t i = 0; i < rows.rows; ++i) {
+      const auto row = rows.row(i);
+      for (std::size_t j = 0; j < row.size(); ++j) squares[j] += row[j] * row[j];
     }
-    return norms;  // ranks are the same without the logarithm
+    return squares;
+  }
+
+  static double gains_agreement(const Matrix& subject, const Matrix& base) {
+    return rank_correlation(along_coordinates(subject), along_coordinates(base));
   }
 
   void measure(Origin& origin) const {
@@ -334,19 +258,15 @@ class Unrotation {
       append_rows(mine, layer.subject.up);
       Matrix theirs = layer.base.gate;
       append_rows(theirs, layer.base.up);
-      gains.push_back(
-          rank_correlation(log_column_norms(turned_back(mine)), log_column_norms(theirs)));
-      gains.push_back(rank_correlation(log_column_norms(turned_back(layer.subject.attention)),
-                                       log_column_norms(layer.base.attention)));
+      gains.push_back(gains_agreement(mine, theirs));
+      gains.push_back(gains_agreement(layer.subject.attention, layer.base.attention));
       for (const auto part : {&Readers::gate, &Readers::up, &Readers::down}) {
         auto [a, b] = paired(layer, part);
-        a = unit_rows(turned_back(a));
+        if (a.rows == 0) continue;
+        scale_rows(a);
         scale_rows(b);
-        if (part == &Readers::gate) {
-          std::vector<double> of_layer(a.rows);
-          for (std::size_t i = 0; i < a.rows; ++i) of_layer[i] = product(a.row(i), b.row(i));
-          cosines.push_back(median(std::move(of_layer)));
-        }
+        const bool first = layer.base.gate.rows > 0 ? part == &Readers::gate : part == &Readers::up;
+        if (first) cosines.push_back(median(row_cosines(a, b)));
         forward.push_back(spectrum_ratio(b, a));
         backward.push_back(spectrum_ratio(a, b));
       }
@@ -359,6 +279,12 @@ class Unrotation {
     origin.measured = true;
   }
 
+  static std::vector<double> row_cosines(const Matrix& a, const Matrix& b) {
+    std::vector<double> cosines(a.rows);
+    for (std::size_t i = 0; i < a.rows; ++i) cosines[i] = product(a.row(i), b.row(i));
+    return cosines;
+  }
+
   const Model& subject_;
   const Model& base_;
   const Alignment& alignment_;
@@ -367,7 +293,7 @@ class Unrotation {
   Matrix tokens_base_;
   Matrix head_subject_;
   Matrix head_base_;
-  Matrix rotation_;
+  Matrix rotation_;  // while layers_ wait to be turned back
   std::vector<Layer> layers_;
 };
 

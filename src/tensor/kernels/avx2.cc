@@ -90,6 +90,30 @@ PEDIGREE_AVX2 void dots_of(const Value* a, const Value* b, std::size_t size, std
   for (; k < count; ++k) out[k] = dot_of(a, b + k * size, size);
 }
 
+PEDIGREE_AVX2 void add_tile(const float* a, const float* b, std::size_t depth, float* c,
+                            std::size_t stride) {
+  __m256 left[tile_rows];
+  __m256 right[tile_rows];
+  for (std::size_t i = 0; i < tile_rows; ++i) {
+    left[i] = _mm256_loadu_ps(c + i * stride);
+    right[i] = _mm256_loadu_ps(c + i * stride + 8);
+  }
+  for (std::size_t k = 0; k < depth; ++k) {
+    const __m256 x = _mm256_loadu_ps(b + k * tile_cols);
+    const __m256 y = _mm256_loadu_ps(b + k * tile_cols + 8);
+#pragma GCC unroll 6
+    for (std::size_t i = 0; i < tile_rows; ++i) {
+      const __m256 factor = _mm256_broadcast_ss(a + k * tile_rows + i);
+      left[i] = _mm256_fmadd_ps(factor, x, left[i]);
+      right[i] = _mm256_fmadd_ps(factor, y, right[i]);
+    }
+  }
+  for (std::size_t i = 0; i < tile_rows; ++i) {
+    _mm256_storeu_ps(c + i * stride, left[i]);
+    _mm256_storeu_ps(c + i * stride + 8, right[i]);
+  }
+}
+
 #undef PEDIGREE_AVX2
 
 }  // namespace
@@ -98,7 +122,8 @@ const Kernels avx2_kernels = {.id = "avx2",
                               .dot_floats = dot_of<float>,
                               .dot_doubles = dot_of<double>,
                               .dots_floats = dots_of<float>,
-                              .dots_doubles = dots_of<double>};
+                              .dots_doubles = dots_of<double>,
+                              .add_tile = add_tile};
 
 bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
 

@@ -10,6 +10,10 @@
 
 namespace pedigree {
 
+// What add_tile works on.
+inline constexpr std::size_t tile_rows = 6;
+inline constexpr std::size_t tile_cols = 16;
+
 struct Kernels {
   const char* id = "";
   double (*dot_floats)(const float* a, const float* b, std::size_t size) = nullptr;
@@ -20,6 +24,11 @@ struct Kernels {
                       double* out) = nullptr;
   void (*dots_doubles)(const double* a, const double* b, std::size_t size, std::size_t count,
                        double* out) = nullptr;
+
+  // c[i][j] = fma(a[k][i], b[k][j], c[i][j]) for k = 0 … depth-1: a is depth × tile_rows,
+  // b is depth × tile_cols, c is tile_rows × tile_cols with `stride` between its rows.
+  void (*add_tile)(const float* a, const float* b, std::size_t depth, float* c,
+                   std::size_t stride) = nullptr;
 };
 
 extern const Kernels scalar_kernels;

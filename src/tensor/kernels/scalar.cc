@@ -1,4 +1,5 @@
 #include <array>
+#include <cmath>
 
 #include "tensor/kernels/kernels.h"
 
@@ -27,12 +28,25 @@ void dots_of(const Value* a, const Value* b, std::size_t size, std::size_t count
   for (std::size_t k = 0; k < count; ++k) out[k] = dot_of(a, b + k * size, size);
 }
 
+void add_tile(const float* a, const float* b, std::size_t depth, float* c, std::size_t stride) {
+  for (std::size_t i = 0; i < tile_rows; ++i) {
+    for (std::size_t j = 0; j < tile_cols; ++j) {
+      float sum = c[i * stride + j];
+      for (std::size_t k = 0; k < depth; ++k) {
+        sum = std::fma(a[k * tile_rows + i], b[k * tile_cols + j], sum);
+      }
+      c[i * stride + j] = sum;
+    }
+  }
+}
+
 }  // namespace
 
 const Kernels scalar_kernels = {.id = "scalar",
                                 .dot_floats = dot_of<float>,
                                 .dot_doubles = dot_of<double>,
                                 .dots_floats = dots_of<float>,
-                                .dots_doubles = dots_of<double>};
+                                .dots_doubles = dots_of<double>,
+                                .add_tile = add_tile};
 
 }  // namespace pedigree

@@ -73,4 +73,20 @@ TEST_CASE("dots of several rows are the dots of each") {
   }
 }
 
+TEST_CASE("a vector tile of a product has the bits of the scalar one") {
+  if (!has_avx2()) {
+    MESSAGE("SKIPPED: this processor has no AVX2, so there is no vector kernel to hold");
+    return;
+  }
+  for (std::size_t depth = 0; depth < 20; ++depth) {
+    const auto a = wild_values<float>(depth * tile_rows, static_cast<unsigned>(depth));
+    const auto b = wild_values<float>(depth * tile_cols, static_cast<unsigned>(50 + depth));
+    auto wanted = wild_values<float>(tile_rows * 20, 7);  // rows lie 20 apart
+    auto found = wanted;
+    scalar_kernels.add_tile(a.data(), b.data(), depth, wanted.data(), 20);
+    avx2_kernels.add_tile(a.data(), b.data(), depth, found.data(), 20);
+    CHECK(found == wanted);
+  }
+}
+
 }  // namespace pedigree
