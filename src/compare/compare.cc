@@ -180,6 +180,7 @@ class Comparer {
   // Residual coordinates agree; do the neurons too, or where did they go?
   std::optional<Problem> find_moved_neurons(Descent& descent) {
     Alignment& alignment = descent.alignment;
+    if (descent.faint) return std::nullopt;  // signs were found by index
     if (!alignment.hidden_by_index || alignment.layers.empty()) return note_kept(descent);
     const LayerPairs pairs(subject_.sketch, base_.sketch);
     const Cell by_index =
@@ -298,6 +299,24 @@ class Comparer {
           found_.missing.empty() ? "not every stage that applies could be run" : found_.missing;
       return;
     }
+    if (!found_.doubt.empty()) {
+      why_not_ = found_.doubt;
+      return;
+    }
+    const auto power = found_.power ? found_.power : simulated_power();
+    if (!power) {
+      why_not_ = "the models are too small or share too few sampled units for a power statement";
+      return;
+    }
+    result_.verdict.power_cosine = power;
+    result_.verdict.power_in_place = found_.power.has_value() && found_.power_in_place;
+    result_.verdict.relation = "independent";
+    result_.verdict.mechanisms = {"independent"};
+    result_.verdict.derived = "no";
+  }
+
+  // Where signs are not free: by pairing, under any order of the layers.
+  std::optional<double> simulated_power() const {
     std::vector<Witness> witnesses;
     const auto depth = static_cast<int>(
         std::min(subject_.sketch.architecture.layers, base_.sketch.architecture.layers));
@@ -307,18 +326,10 @@ class Comparer {
     }
     const double map_tries = static_cast<double>(subject_.sketch.architecture.layers) *
                              std::log10(static_cast<double>(base_.sketch.architecture.layers) + 1);
-    const auto power = power_of(
+    return power_of(
         witnesses,
         certain - map_tries -
             std::log10(static_cast<double>(std::max<std::uint64_t>(1, options_.alternatives))));
-    if (!power) {
-      why_not_ = "the models are too small or share too few sampled units for a power statement";
-      return;
-    }
-    result_.verdict.power_cosine = power;
-    result_.verdict.relation = "independent";
-    result_.verdict.mechanisms = {"independent"};
-    result_.verdict.derived = "no";
   }
 
   void finish() {
@@ -348,7 +359,8 @@ class Comparer {
   double smallest_p() const {
     double smallest = 0;
     for (const Evidence& evidence : result_.evidence) {
-      if (evidence.null == Evidence::Null::exact && evidence.log10_p) {
+      if ((evidence.null == Evidence::Null::exact || evidence.null == Evidence::Null::bound) &&
+          evidence.log10_p) {
         smallest = std::min(smallest, *evidence.log10_p);
       }
     }

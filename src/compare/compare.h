@@ -89,6 +89,7 @@ struct Verdict {
   std::string stage;                   // that decided; "" when none did
   double coverage = 0;                 // share of the subject's parameters that were comparable
   std::optional<double> power_cosine;  // for `no`: would have been seen with probability 0.999
+  bool power_in_place = false;         // that holds for layers of the same number only
   std::string summary;                 // one sentence
 };
 

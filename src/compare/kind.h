@@ -15,6 +15,7 @@ namespace pedigree {
 // What was found on the way to "derived", for the relation to be read from.
 struct Descent {
   Alignment alignment = {};
+  bool faint = false;           // only signs of units tell: too faint for pairing
   bool reparametrised = false;  // units or coordinates were re-dealt, or factors moved
   std::vector<std::string> transforms = {};
   std::optional<double> kept_ffn = {};  // share of the base's neurons, when fewer

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "compare/bounds.h"
+#include "compare/faint.h"
 #include "compare/layer_pairs.h"
 
 namespace pedigree {
@@ -48,7 +49,8 @@ class Searcher {
             std::log10(static_cast<double>(std::max<std::uint64_t>(1, options.alternatives)))) {}
 
   Search run() {
-    const bool decided = aligned() || mapped() || by_responses() || by_two_views();
+    const bool decided = aligned() || mapped() || by_sampled_signs() || by_responses() ||
+                         by_two_views() || by_whole_signs();
     static_cast<void>(decided);
     return std::move(search_);
   }
@@ -306,6 +308,37 @@ class Searcher {
     descent.reparametrised = true;
     descent.transforms = {"neuron-permute", "rotate"};
     note_two_view_repeats(seen);
+  }
+
+  bool by_sampled_signs() {
+    return take(sampled_signs(subject_, base_, alternatives_, options_.threads));
+  }
+
+  // The dearest stage comes last: what the others missed is faint or not there.
+  bool by_whole_signs() {
+    if (!search_.all_stages_ran) return false;
+    auto faint = whole_signs(subject_, base_, alternatives_, options_);
+    if (!faint) {
+      search_.problem = std::move(faint.error());
+      return false;
+    }
+    return take(std::move(*faint));
+  }
+
+  bool take(Faint faint) {
+    std::ranges::move(faint.evidence, std::back_inserter(search_.evidence));
+    if (search_.doubt.empty()) search_.doubt = std::move(faint.doubt);
+    if (faint.power && (!search_.power || *faint.power < *search_.power)) {
+      search_.power = faint.power;
+      search_.power_in_place = faint.power_in_place;
+    }
+    if (!faint.log10_p) return false;
+    decide(std::move(faint.stage), *faint.log10_p, faint.map);
+    search_.supporting = faint.supporting;
+    search_.all_stages_ran = false;
+    search_.descent.faint = true;
+    search_.descent.alignment.hidden_by_index = true;
+    return true;
   }
 
   void note_two_view_repeats(const TwoView& seen) {

@@ -23,6 +23,9 @@ struct Search {
   bool all_stages_ran = false;            // of those that apply
   std::string missing = {};               // what did not run, in words
   std::optional<Problem> problem = {};    // reading failed
+  std::string doubt = {};                 // why nothing rejects, and yet `no` would be rash
+  std::optional<double> power = {};       // least mean cosine that free signs would have shown
+  bool power_in_place = false;            // of layers with the same number only
 };
 
 // Independence is rejected at p ≤ 10^this.

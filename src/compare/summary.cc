@@ -39,9 +39,9 @@ std::string summary_of(const Comparison& comparison, bool equal_on_sample_only,
         fmt::format("No evidence of shared weights between {} and {}", subject, base);
     if (verdict.power_cosine) {
       text += fmt::format(
-          "; a mean cosine of {:.2f} or more between corresponding neurons would "
+          "; a mean cosine of {:.2f} or more between corresponding neurons{} would "
           "have been seen with probability 0.999",
-          *verdict.power_cosine);
+          *verdict.power_cosine, verdict.power_in_place ? " of layers in their place" : "");
     }
     if (verdict.architecture == "yes") {
       text += ". They share an architecture, which is no evidence of descent";

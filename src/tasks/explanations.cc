@@ -79,6 +79,21 @@ constexpr std::array words = {
          "The same for the residual dimensions, which one permutation of the whole model could "
          "re-deal.",
          ""},
+    Word{"unit-signs/1", "statistic", "",
+         "Do sampled neurons and value channels agree in sign with the one of their own number? "
+         "Training prefers no sign, so z deviations or more have a probability of at most "
+         "exp(-z²/2); this finds descent that is too faint for pairing.",
+         ""},
+    Word{"dimension-signs/1", "statistic", "",
+         "The same for the residual dimensions of models whose norms only rescale.", ""},
+    Word{"whole-unit-signs/1", "statistic", "",
+         "The same for all neurons and value channels, from whole matrices.", ""},
+    Word{"whole-dimension-signs/1", "statistic", "",
+         "The same for all residual dimensions, from whole matrices.", ""},
+    Word{"neuron-trace/1", "statistic", "",
+         "Are sampled neurons more alike their own numbers than any other pairing would make them? "
+         "Screening: its null is asymptotic, so it never carries a verdict.",
+         ""},
     Word{"layer-map/1", "statistic", "",
          "Which layer of one model is which layer of the other? Every possible map is paid for.",
          ""},
