@@ -11,12 +11,33 @@
 
 namespace pedigree {
 
+// Indices that stand against each other, place by place.
+struct IndexPairs {
+  std::vector<std::uint64_t> subject = {};
+  std::vector<std::uint64_t> base = {};
+
+  bool empty() const { return subject.empty(); }
+};
+
 struct Alignment {
   LayerMap layers = {};
   bool hidden_by_index = true;            // residual coordinate i is residual coordinate i
   bool neurons_by_index = true;           // FFN neuron i is FFN neuron i
   std::vector<NeuronPairs> neurons = {};  // per entry of layers, when not by index
+
+  // Where one side is narrower (width.h): sampled residual dimensions, and query heads
+  // per entry of layers. Empty when both are as wide; hidden_by_index still says that
+  // coordinates, not rotations, stand against each other.
+  IndexPairs dimensions = {};
+  std::vector<NeuronPairs> heads = {};
+
+  bool by_width() const { return !dimensions.empty(); }
 };
+
+// Rows of q (or, through the groups, of k and v: `of_values`) in heads that are
+// paired, at most `most` of them.
+IndexPairs paired_head_rows(const Side& subject, const Side& base, const NeuronPairs& heads,
+                            bool of_values, std::size_t most);
 
 // Finds the partners of sampled neurons when residual coordinates agree but the
 // neurons were re-dealt or only some were kept: the sampled neurons of the side

@@ -14,6 +14,7 @@
 #include "compare/search.h"
 #include "compare/summary.h"
 #include "compare/tensor_rows.h"
+#include "compare/width.h"
 
 namespace pedigree {
 namespace {
@@ -137,6 +138,7 @@ class Comparer {
   void judge_related() {
     Descent& descent = found_.descent;
     result_.layer_map = descent.alignment.layers;
+    if (auto problem = find_narrower(descent)) return give_up(*problem);
     if (auto problem = find_moved_neurons(descent)) return give_up(*problem);
     if (!is_equal_anyway(descent) && !tell_origin(descent)) return;
     result_.verdict.derived = "yes";
@@ -177,10 +179,27 @@ class Comparer {
            2 * descent.alignment.layers.size() < depth;
   }
 
+  // Fewer residual dimensions or heads on one side: which were kept?
+  std::optional<Problem> find_narrower(Descent& descent) {
+    auto width = find_width(subject_, base_, descent.alignment.layers, options_.threads);
+    if (!width) return std::move(width.error());
+    if (!*width) return std::nullopt;
+    auto evidence = take_width(descent, std::move(**width), subject_.sketch.architecture,
+                               base_.sketch.architecture);
+    // The residual stream is one more group that speaks for it.
+    if (!evidence.empty() && evidence.front().log10_p <= -4) ++found_.supporting;
+    std::ranges::move(evidence, std::back_inserter(result_.evidence));
+    return std::nullopt;
+  }
+
   // Residual coordinates agree; do the neurons too, or where did they go?
   std::optional<Problem> find_moved_neurons(Descent& descent) {
     Alignment& alignment = descent.alignment;
     if (descent.faint) return std::nullopt;  // signs were found by index
+    if (subject_.sketch.architecture.hidden != base_.sketch.architecture.hidden &&
+        alignment.by_width()) {
+      return std::nullopt;  // settled with the width
+    }
     if (!alignment.hidden_by_index || alignment.layers.empty()) return note_kept(descent);
     const LayerPairs pairs(subject_.sketch, base_.sketch);
     const Cell by_index =
@@ -222,9 +241,10 @@ class Comparer {
     const auto mine = static_cast<double>(subject_.sketch.architecture.ffn);
     const auto theirs = static_cast<double>(base_.sketch.architecture.ffn);
     if (mine <= 0 || theirs <= 0 || mine == theirs) return;
-    descent.kept_ffn =
+    if (!descent.kept) descent.kept = Kept{};
+    descent.kept->ffn =
         std::round(found * std::min(mine, theirs) / std::max(mine, theirs) * 1e4) / 1e4;
-    (mine < theirs ? descent.subject_has_fewer_neurons : descent.base_has_fewer_neurons) = true;
+    (mine < theirs ? descent.subject_lacks : descent.base_lacks).insert("neurons");
   }
 
   void note_order(const Found& counts) {

@@ -8,6 +8,7 @@
 
 #include "compare/direction.h"
 #include "compare/low_rank.h"
+#include "compare/vocabulary.h"
 
 namespace pedigree {
 namespace {
@@ -144,23 +145,33 @@ class KindFinder {
   }
 
   void find_width() {
-    if (!descent_.kept_ffn) return;
+    if (!descent_.kept) return;
     add("pruned");
-    kind_.kept = Kept{.ffn = *descent_.kept_ffn};
-    if (descent_.subject_has_fewer_neurons) {
-      signs_.push_back({true, "the subject lacks neurons that the base has"});
-    } else {
-      signs_.push_back({false, "the base lacks neurons that the subject has"});
+    kind_.kept = descent_.kept;
+    if (!descent_.subject_lacks.empty()) {
+      signs_.push_back({true, fmt::format("the subject lacks {} that the base has",
+                                          fmt::join(descent_.subject_lacks, ", "))});
+    }
+    if (!descent_.base_lacks.empty()) {
+      signs_.push_back({false, fmt::format("the base lacks {} that the subject has",
+                                           fmt::join(descent_.base_lacks, ", "))});
     }
   }
 
   std::optional<Problem> find_vocabulary() {
-    if (subject_.sketch.architecture.vocab == base_.sketch.architecture.vocab) return std::nullopt;
-    const auto embedding = std::ranges::find(changes_, "embed.tokens", &Change::role);
-    const bool related = embedding == changes_.end() || embedding->relative_delta < 0.9;
-    if (!related) {
-      kind_.transforms.emplace_back("vocabulary-replaced");
-      return std::nullopt;
+    switch (vocabulary_change(subject_, base_, changes_)) {
+      case VocabularyChange::none:
+        return std::nullopt;
+      case VocabularyChange::replaced:
+        kind_.transforms.emplace_back("vocabulary-replaced");
+        return std::nullopt;
+      case VocabularyChange::trimmed:
+        kind_.transforms.emplace_back("vocabulary-trimmed");
+        add("pruned");
+        signs_.push_back(trimmed_sign(subject_, base_));
+        return std::nullopt;
+      case VocabularyChange::extended:
+        break;
     }
     add("vocab-extended");
     auto sign = appended_rows_sign(subject_, base_);

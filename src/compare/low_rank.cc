@@ -62,7 +62,8 @@ Result<Matrix> spread_part(const Model& model, std::string_view role, int layer)
 Result<RankCount> rank_of(const Side& subject, const Side& base, const Alignment& alignment,
                           const Change& change) {
   const bool both = subject.weights != nullptr && base.weights != nullptr &&
-                    alignment.neurons_by_index && alignment.hidden_by_index;
+                    alignment.neurons_by_index && alignment.hidden_by_index &&
+                    !alignment.by_width();
   if (!both) {
     return rank_of_change(change.subject, change.base, change.subject_type, true);
   }

@@ -22,10 +22,8 @@ Result<Matrix> read_part(const Model& model, std::string_view role, int layer, c
   const bool down = role == "ffn.down";
   const std::uint64_t unit_count = down ? tensor->cols : tensor->rows;
   const std::uint64_t width = down ? tensor->rows : tensor->cols;
-  if (units.back() >= unit_count && *std::ranges::max_element(units) >= unit_count) {
-    return Matrix{};
-  }
-  if (dimensions.back() >= width) return Matrix{};
+  if (*std::ranges::max_element(units) >= unit_count) return Matrix{};
+  if (*std::ranges::max_element(dimensions) >= width) return Matrix{};
   auto values = down ? read_block(model, *tensor, dimensions, units)
                      : read_block(model, *tensor, units, dimensions);
   if (!values) return std::unexpected(std::move(values.error()));
@@ -43,14 +41,9 @@ Indices spread_indices(std::uint64_t size, std::size_t count) {
   return indices;
 }
 
-struct Units {
-  Indices subject = {};
-  Indices base = {};
-};
-
-Units paired_neurons(const Side& subject, const Side& base, const Alignment& alignment,
-                     std::size_t place) {
-  Units units;
+IndexPairs paired_neurons(const Side& subject, const Side& base, const Alignment& alignment,
+                          std::size_t place) {
+  IndexPairs units;
   if (alignment.neurons_by_index) {
     const auto shared = std::min(subject.sketch.architecture.ffn, base.sketch.architecture.ffn);
     units.subject = spread_indices(shared, most_neurons);
@@ -63,6 +56,33 @@ Units paired_neurons(const Side& subject, const Side& base, const Alignment& ali
     units.base.push_back(pairs[i].second);
   }
   return units;
+}
+
+IndexPairs paired_dimensions(const Side& subject, const Side& base, const Alignment& alignment) {
+  if (alignment.by_width()) return alignment.dimensions;
+  const auto width = std::min(subject.sketch.architecture.hidden, base.sketch.architecture.hidden);
+  IndexPairs dimensions;
+  dimensions.subject =
+      spread_indices(width, width <= all_dimensions ? all_dimensions : some_dimensions);
+  dimensions.base = dimensions.subject;
+  return dimensions;
+}
+
+IndexPairs paired_channels(const Side& subject, const Side& base, const Alignment& alignment,
+                           std::size_t place) {
+  const auto [a, b] = alignment.layers[place];
+  const CanonicalTensor* mine = subject.weights->find("attn.v", a);
+  const CanonicalTensor* theirs = base.weights->find("attn.v", b);
+  IndexPairs channels;
+  if (mine == nullptr || theirs == nullptr) return channels;
+  if (alignment.by_width()) {
+    return paired_head_rows(subject, base, alignment.heads[place], true, most_neurons);
+  }
+  if (mine->rows == theirs->rows) {
+    channels.subject = spread_indices(mine->rows, most_neurons);
+    channels.base = channels.subject;
+  }
+  return channels;
 }
 
 Result<LayerPart> read_layer(const Model& model, int layer, const Indices& neurons,
@@ -115,20 +135,14 @@ Result<LayerParts> layer_parts(const Side& subject, const Side& base, const Alig
     return sketched_parts(subject, base, alignment, place);
   }
   const auto [a, b] = alignment.layers[place];
-  const auto width = std::min(subject.sketch.architecture.hidden, base.sketch.architecture.hidden);
-  const Indices dimensions =
-      spread_indices(width, width <= all_dimensions ? all_dimensions : some_dimensions);
+  const IndexPairs dimensions = paired_dimensions(subject, base, alignment);
   if (dimensions.empty()) return LayerParts{};
-  const Units neurons = paired_neurons(subject, base, alignment, place);
-  Indices channels;
-  const CanonicalTensor* mine = subject.weights->find("attn.v", a);
-  const CanonicalTensor* theirs = base.weights->find("attn.v", b);
-  if (mine != nullptr && theirs != nullptr && mine->rows == theirs->rows) {
-    channels = spread_indices(mine->rows, most_neurons);
-  }
-  auto subject_part = read_layer(*subject.weights, a, neurons.subject, channels, dimensions);
+  const IndexPairs neurons = paired_neurons(subject, base, alignment, place);
+  const IndexPairs channels = paired_channels(subject, base, alignment, place);
+  auto subject_part =
+      read_layer(*subject.weights, a, neurons.subject, channels.subject, dimensions.subject);
   if (!subject_part) return std::unexpected(std::move(subject_part.error()));
-  auto base_part = read_layer(*base.weights, b, neurons.base, channels, dimensions);
+  auto base_part = read_layer(*base.weights, b, neurons.base, channels.base, dimensions.base);
   if (!base_part) return std::unexpected(std::move(base_part.error()));
   return LayerParts{.subject = std::move(*subject_part), .base = std::move(*base_part)};
 }

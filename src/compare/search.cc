@@ -8,6 +8,7 @@
 #include "compare/bounds.h"
 #include "compare/faint.h"
 #include "compare/layer_pairs.h"
+#include "compare/width.h"
 
 namespace pedigree {
 namespace {
@@ -50,7 +51,7 @@ class Searcher {
 
   Search run() {
     const bool decided = aligned() || mapped() || by_sampled_signs() || by_responses() ||
-                         by_two_views() || by_whole_signs();
+                         by_two_views() || by_width() || by_whole_signs();
     static_cast<void>(decided);
     return std::move(search_);
   }
@@ -308,6 +309,29 @@ class Searcher {
     descent.reparametrised = true;
     descent.transforms = {"neuron-permute", "rotate"};
     note_two_view_repeats(seen);
+  }
+
+  // Hidden sizes differ: sampled indices do not mean the same on both sides.
+  bool by_width() {
+    if (options_.quick) return false;
+    auto found = search_width(subject_, base_, identity_map(subject_.sketch, base_.sketch),
+                              alternatives_, options_.threads);
+    if (!found) {
+      search_.problem = std::move(found.error());
+      return false;
+    }
+    std::ranges::move(found->evidence, std::back_inserter(search_.evidence));
+    if (found->log10_p > certain) return false;
+    if (found->layers.size() < 2) {
+      search_.doubt =
+          "residual dimensions of one stand in their old order among the other's, but too few "
+          "layers could be set against each other";
+      return false;
+    }
+    decide("aligned", found->log10_p, found->layers);
+    search_.supporting = 1 + found->layers.size();
+    search_.all_stages_ran = false;
+    return true;
   }
 
   bool by_sampled_signs() {

@@ -18,7 +18,7 @@ std::string how(const Comparison& comparison) {
                        comparison.lora ? comparison.lora->rank : 0);
   }
   if (relation == "vocab-extended") return "the vocabulary was extended";
-  if (relation == "pruned") return "layers or neurons were left out";
+  if (relation == "pruned") return "layers, units or tokens were left out";
   if (relation == "depth-upscaled") return "layers were repeated";
   if (relation == "reparametrised") {
     return "units or coordinates were re-dealt without changing what the model computes";

@@ -94,6 +94,10 @@ constexpr std::array words = {
          "Are sampled neurons more alike their own numbers than any other pairing would make them? "
          "Screening: its null is asymptotic, so it never carries a verdict.",
          ""},
+    Word{"dimension-order/1", "statistic", "",
+         "Do the residual dimensions of a narrower model, found by common tokens, stand in the "
+         "order of the wider one, as they do after pruning?",
+         ""},
     Word{"layer-map/1", "statistic", "",
          "Which layer of one model is which layer of the other? Every possible map is paid for.",
          ""},
