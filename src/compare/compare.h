@@ -62,10 +62,17 @@ struct TensorRow {        // --details
   std::optional<double> relative_delta = {};
 };
 
-struct Lora {
+struct RoleRank {
+  std::string role = {};
   std::uint64_t rank = 0;
-  bool at_least = false;  // the sub-block could not show more
+  bool at_least = false;  // the role's matrices could not show more
+};
+
+struct Lora {
+  std::uint64_t rank = 0;  // the largest of any role
+  bool at_least = false;   // the sub-block could not show more
   std::vector<std::string> roles;
+  std::vector<RoleRank> ranks;  // by role
 };
 
 struct Kept {  // shares of the base that the subject kept

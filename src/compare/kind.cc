@@ -6,6 +6,7 @@
 #include <array>
 #include <set>
 
+#include "compare/delta_noise.h"
 #include "compare/direction.h"
 #include "compare/low_rank.h"
 #include "compare/vocabulary.h"
@@ -66,6 +67,20 @@ Evidence lattice_evidence(const LatticeFit& fit) {
               "In the matrix that fits worst, {:.2f} % of the dequantised values lie within half "
               "a quantiser step of the other model's; a sibling fits at most 99.1 %.",
               100 * fit.worst_share)};
+}
+
+Evidence noise_evidence(const DeltaNoise& noise) {
+  return {.statistic = "delta-noise/1",
+          .outcome = Evidence::Outcome::measured,
+          .value = noise.largest_edge_ratio,
+          .samples = noise.values,
+          .stage = "aligned",
+          .because = fmt::format(
+              "The change of {} matrices {} added noise: its largest singular value reaches {:.2f} "
+              "times what noise of its size would, its kurtosis is {:.1f} (Gaussian 3), its "
+              "sizes differ by a factor of {:.2f}; training gave 1.37 times and more.",
+              noise.matrices, noise.white ? "looks like nothing but" : "is not plain",
+              noise.largest_edge_ratio, noise.kurtosis, noise.spread)};
 }
 
 class KindFinder {
@@ -196,6 +211,8 @@ class KindFinder {
       kind_.lora = std::move(*lora);
       return std::nullopt;
     }
+    if (shows_lattice(subject_.sketch) != shows_lattice(base_.sketch)) add("quantized");
+    find_noise();
     if (auto problem = find_untouched()) return problem;
     if (descent_.only_a_part) add("partial-reuse");
     add(median_relative_delta(changes_) <= fine_tune_limit ? "finetune" : "continued-pretraining");
@@ -220,6 +237,15 @@ class KindFinder {
              : "the base's values lie on a quantiser's lattice and the subject's do "
                "not"});
     return true;
+  }
+
+  // A copy disguised by random numbers; it stays a `finetune` by relation.
+  void find_noise() {
+    const bool sketched = subject_.weights == nullptr || base_.weights == nullptr;
+    const auto noise = delta_noise(changes_, sketched);
+    if (!noise) return;
+    kind_.evidence.push_back(noise_evidence(*noise));
+    if (noise->white && !rescaled_) kind_.transforms.emplace_back("noise");
   }
 
   bool structure_is_equal() const {

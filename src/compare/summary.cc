@@ -8,7 +8,11 @@ namespace {
 std::string how(const Comparison& comparison) {
   const std::string& relation = comparison.verdict.relation;
   if (relation == "identical") return "the weights are the same";
-  if (relation == "quantized") return "one is a quantised copy of the other";
+  if (relation == "quantized") {
+    return comparison.verdict.mechanisms.size() == 1
+               ? "one is a quantised copy of the other"
+               : "one was quantised, and there are other changes beside that";
+  }
   if (relation == "finetune") return "one was fine-tuned from the other, or both from one ancestor";
   if (relation == "partial-finetune")
     return "some tensors are untouched and others were trained on";

@@ -98,6 +98,10 @@ constexpr std::array words = {
          "Do the residual dimensions of a narrower model, found by common tokens, stand in the "
          "order of the wider one, as they do after pruning?",
          ""},
+    Word{"delta-noise/1", "statistic", "",
+         "Is the change nothing but added noise? Training leaves a few strong directions; noise has "
+         "no singular value beyond the Marchenko-Pastur edge.",
+         ""},
     Word{"layer-map/1", "statistic", "",
          "Which layer of one model is which layer of the other? Every possible map is paid for.",
          ""},

@@ -170,7 +170,7 @@ TEST_CASE("what the power statement promises is seen, evenly spread or not") {
   const Faint apart = faint_between(random_model(6, 11), base);
   REQUIRE(apart.power.has_value());
   CHECK(*apart.power < 0.2);
-  for (unsigned seed = 20; seed < 60; ++seed) {
+  for (unsigned seed = 20; seed < 36; ++seed) {
     const Fingerprint own = random_model(6, seed);
     CHECK(faint_between(descended(base, own, static_cast<float>(*apart.power)), base).log10_p);
     // Half of the layers at twice the cosine, the others not at all.
