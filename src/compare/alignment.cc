@@ -1,6 +1,7 @@
 #include "compare/alignment.h"
 
 #include <algorithm>
+#include <set>
 
 #include "base/parallel.h"
 #include "model/weights.h"
@@ -91,6 +92,32 @@ Result<NeuronPairs> found_in_layer(const Side& few, int few_layer, const Side& m
 }
 
 }  // namespace
+
+IndexPairs paired_head_rows(const Side& subject, const Side& base, const NeuronPairs& heads,
+                            bool of_values, std::size_t most) {
+  const Architecture& mine = subject.sketch.architecture;
+  const Architecture& theirs = base.sketch.architecture;
+  const std::uint64_t size = mine.head_dim;
+  IndexPairs rows;
+  if (size == 0 || size != theirs.head_dim || mine.kv_heads == 0 || theirs.kv_heads == 0) {
+    return rows;
+  }
+  std::set<std::pair<std::uint64_t, std::uint64_t>> pairs;
+  for (auto [a, b] : heads) {
+    if (of_values) {
+      a = a * mine.kv_heads / std::max<std::uint64_t>(1, mine.heads);
+      b = b * theirs.kv_heads / std::max<std::uint64_t>(1, theirs.heads);
+    }
+    pairs.emplace(a, b);
+  }
+  for (const auto& [a, b] : pairs) {
+    for (std::uint64_t row = 0; row < size && rows.subject.size() < most; ++row) {
+      rows.subject.push_back(a * size + row);
+      rows.base.push_back(b * size + row);
+    }
+  }
+  return rows;
+}
 
 Result<std::vector<NeuronPairs>> found_neurons(const Side& subject, const Side& base,
                                                const LayerMap& layers, unsigned threads) {

@@ -16,11 +16,19 @@ namespace pedigree {
 struct FfnMatch {
   FfnPlace subject = {};
   FfnPlace base = {};
-  bool by_index = true;          // neuron i is neuron i
-  NeuronPairs neurons = {};      // when not by index: those that were found
-  std::size_t looked_up = 0;     // neurons asked for their partner
-  std::size_t found = 0;         // of these
-  double distance = 0;           // ‖difference‖ over the root of both lengths, on what was sampled
+  bool by_index = true;       // neuron i is neuron i
+  NeuronPairs neurons = {};   // when not by index: those that were found
+  std::size_t looked_up = 0;  // neurons asked for their partner
+  std::size_t found = 0;      // of these
+  double distance = 0;        // ‖difference‖ over the root of both lengths, on what was sampled
+};
+
+// Indices that stand against each other, place by place.
+struct IndexPairs {
+  std::vector<std::uint64_t> subject = {};
+  std::vector<std::uint64_t> base = {};
+
+  bool empty() const { return subject.empty(); }
 };
 
 struct Alignment {
@@ -29,6 +37,14 @@ struct Alignment {
   bool neurons_by_index = true;           // FFN neuron i is FFN neuron i
   std::vector<NeuronPairs> neurons = {};  // per entry of layers, when not by index
   std::vector<FfnMatch> experts = {};     // by (subject, base); empty between dense models
+
+  // Where one side is narrower (width.h): sampled residual dimensions, and query heads
+  // per entry of layers. Empty when both are as wide; hidden_by_index still says that
+  // coordinates, not rotations, stand against each other.
+  IndexPairs dimensions = {};
+  std::vector<NeuronPairs> heads = {};
+
+  bool by_width() const { return !dimensions.empty(); }
 };
 
 // What stands against each other in an entry of `layers`: its experts, or the one
@@ -58,6 +74,11 @@ std::vector<NeuronLink> neuron_links(const Alignment& alignment, std::size_t pla
 Result<Matrix> linked_rows(const Model& model, const std::vector<NeuronLink>& links,
                            bool of_subject, FfnPart part,
                            const std::vector<std::uint64_t>& dimensions);
+
+// Rows of q (or, through the groups, of k and v: `of_values`) in heads that are
+// paired, at most `most` of them.
+IndexPairs paired_head_rows(const Side& subject, const Side& base, const NeuronPairs& heads,
+                            bool of_values, std::size_t most);
 
 // Finds the partners of sampled neurons when residual coordinates agree but the
 // neurons were re-dealt or only some were kept: the sampled neurons of the side

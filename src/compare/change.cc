@@ -6,6 +6,7 @@
 #include <set>
 #include <string_view>
 
+#include "compare/change_by_width.h"
 #include "compare/dense.h"
 #include "model/weights.h"
 
@@ -256,6 +257,11 @@ void divide_by_factors(Change& up, Change& down) {
 
 Result<std::vector<Change>> changes(const Side& subject, const Side& base,
                                     const Alignment& alignment) {
+  if (alignment.by_width() && subject.weights != nullptr && base.weights != nullptr) {
+    auto all = changes_by_width(subject, base, alignment);
+    if (all) std::ranges::for_each(*all, measure);
+    return all;
+  }
   std::vector<Change> all;
   const auto block = [](const Side& side, std::string_view role, int layer) {
     return side.sketch.block(role, layer);

@@ -16,6 +16,7 @@
 #include "compare/search.h"
 #include "compare/summary.h"
 #include "compare/tensor_rows.h"
+#include "compare/width.h"
 
 namespace pedigree {
 namespace {
@@ -164,6 +165,7 @@ class Comparer {
   void judge_related() {
     Descent& descent = found_.descent;
     result_.layer_map = descent.alignment.layers;
+    if (auto problem = find_narrower(descent)) return give_up(*problem);
     if (auto problem = find_moved_neurons(descent)) return give_up(*problem);
     if (!is_equal_anyway(descent) && !tell_origin(descent)) return;
     result_.verdict.derived = "yes";
@@ -204,10 +206,28 @@ class Comparer {
            2 * descent.alignment.layers.size() < depth;
   }
 
+  // Fewer residual dimensions or heads on one side: which were kept?
+  std::optional<Problem> find_narrower(Descent& descent) {
+    auto width = find_width(subject_, base_, descent.alignment.layers, options_.threads);
+    if (!width) return std::move(width.error());
+    if (!*width) return std::nullopt;
+    auto evidence = take_width(descent, std::move(**width), subject_.sketch.architecture,
+                               base_.sketch.architecture);
+    // The residual stream is one more group that speaks for it.
+    if (!evidence.empty() && evidence.front().log10_p <= -4) ++found_.supporting;
+    std::ranges::move(evidence, std::back_inserter(result_.evidence));
+    return std::nullopt;
+  }
+
   // Residual coordinates agree; do the neurons too, or where did they go?
   std::optional<Problem> find_moved_neurons(Descent& descent) {
     Alignment& alignment = descent.alignment;
     if (has_experts(subject_.sketch) || has_experts(base_.sketch)) return find_experts(descent);
+    if (descent.faint) return std::nullopt;  // signs were found by index
+    if (subject_.sketch.architecture.hidden != base_.sketch.architecture.hidden &&
+        alignment.by_width()) {
+      return std::nullopt;  // settled with the width
+    }
     if (!alignment.hidden_by_index || alignment.layers.empty()) return note_kept(descent);
     const LayerPairs pairs(subject_.sketch, base_.sketch);
     const Cell by_index =
@@ -285,9 +305,10 @@ class Comparer {
     const auto mine = static_cast<double>(subject_.sketch.architecture.ffn);
     const auto theirs = static_cast<double>(base_.sketch.architecture.ffn);
     if (mine <= 0 || theirs <= 0 || mine == theirs) return;
-    descent.kept_ffn =
+    if (!descent.kept) descent.kept = Kept{};
+    descent.kept->ffn =
         std::round(found * std::min(mine, theirs) / std::max(mine, theirs) * 1e4) / 1e4;
-    (mine < theirs ? descent.subject_has_fewer_neurons : descent.base_has_fewer_neurons) = true;
+    (mine < theirs ? descent.subject_lacks : descent.base_lacks).insert("neurons");
   }
 
   void note_order(const Found& counts) {
@@ -363,6 +384,24 @@ class Comparer {
           found_.missing.empty() ? "not every stage that applies could be run" : found_.missing;
       return;
     }
+    if (!found_.doubt.empty()) {
+      why_not_ = found_.doubt;
+      return;
+    }
+    const auto power = found_.power ? found_.power : simulated_power();
+    if (!power) {
+      why_not_ = "the models are too small or share too few sampled units for a power statement";
+      return;
+    }
+    result_.verdict.power_cosine = power;
+    result_.verdict.power_in_place = found_.power.has_value() && found_.power_in_place;
+    result_.verdict.relation = "independent";
+    result_.verdict.mechanisms = {"independent"};
+    result_.verdict.derived = "no";
+  }
+
+  // Where signs are not free: by pairing, under any order of the layers.
+  std::optional<double> simulated_power() const {
     std::vector<Witness> witnesses;
     const auto depth = static_cast<int>(
         std::min(subject_.sketch.architecture.layers, base_.sketch.architecture.layers));
@@ -373,18 +412,10 @@ class Comparer {
     const double map_tries =
         found_.blocks->log10_maps(static_cast<int>(subject_.sketch.architecture.layers),
                                   static_cast<int>(base_.sketch.architecture.layers));
-    const auto power = power_of(
+    return power_of(
         witnesses,
         certain - map_tries -
             std::log10(static_cast<double>(std::max<std::uint64_t>(1, options_.alternatives))));
-    if (!power) {
-      why_not_ = "the models are too small or share too few sampled units for a power statement";
-      return;
-    }
-    result_.verdict.power_cosine = power;
-    result_.verdict.relation = "independent";
-    result_.verdict.mechanisms = {"independent"};
-    result_.verdict.derived = "no";
   }
 
   void finish() {
@@ -415,7 +446,8 @@ class Comparer {
   double smallest_p() const {
     double smallest = 0;
     for (const Evidence& evidence : result_.evidence) {
-      if (evidence.null == Evidence::Null::exact && evidence.log10_p) {
+      if ((evidence.null == Evidence::Null::exact || evidence.null == Evidence::Null::bound) &&
+          evidence.log10_p) {
         smallest = std::min(smallest, *evidence.log10_p);
       }
     }

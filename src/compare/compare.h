@@ -63,10 +63,17 @@ struct TensorRow {        // --details
   std::optional<double> relative_delta = {};
 };
 
-struct Lora {
+struct RoleRank {
+  std::string role = {};
   std::uint64_t rank = 0;
-  bool at_least = false;  // the sub-block could not show more
+  bool at_least = false;  // the role's matrices could not show more
+};
+
+struct Lora {
+  std::uint64_t rank = 0;  // the largest of any role
+  bool at_least = false;   // the sub-block could not show more
   std::vector<std::string> roles;
+  std::vector<RoleRank> ranks;  // by role
 };
 
 struct Kept {  // shares of the base that the subject kept
@@ -107,6 +114,7 @@ struct Verdict {
   std::string stage;                   // that decided; "" when none did
   double coverage = 0;                 // share of the subject's parameters that were comparable
   std::optional<double> power_cosine;  // for `no`: would have been seen with probability 0.999
+  bool power_in_place = false;         // that holds for layers of the same number only
   std::string summary;                 // one sentence
 };
 

@@ -18,15 +18,10 @@ std::string listed(const std::vector<std::pair<std::string, std::string>>& pairs
   return text;
 }
 
-struct SketchOverlap {
-  double contained = 0;  // share of the smaller vocabulary's tokens the other has too
-  double same_ids = 0;   // of the common ones
-  std::size_t common = 0;
-};
+}  // namespace
 
-// Bottom-k sketches speak for hashes up to the smaller of their largest values.
-SketchOverlap overlap_of(const TokenizerSketch& a, const TokenizerSketch& b) {
-  SketchOverlap overlap;
+VocabularyOverlap vocabulary_overlap(const TokenizerSketch& a, const TokenizerSketch& b) {
+  VocabularyOverlap overlap;
   if (a.smallest.empty() || b.smallest.empty()) return overlap;
   const auto limit = std::min(a.smallest.back(), b.smallest.back());
   const auto below = [limit](const TokenizerSketch& sketch) {
@@ -48,8 +43,6 @@ SketchOverlap overlap_of(const TokenizerSketch& a, const TokenizerSketch& b) {
   }
   return overlap;
 }
-
-}  // namespace
 
 ContextAnswer architecture_answer(const Architecture& subject, const Architecture& base) {
   ContextAnswer answer;
@@ -96,7 +89,7 @@ ContextAnswer tokenizer_answer(const Fingerprint& subject, const Fingerprint& ba
                                  a.merges_digest == b.merges_digest ? "" : "; the merges differ");
     return answer;
   }
-  const SketchOverlap overlap = overlap_of(a, b);
+  const VocabularyOverlap overlap = vocabulary_overlap(a, b);
   const std::string measured = fmt::format(
       "{:.0f} % of the smaller vocabulary's sampled tokens are in both, {:.0f} % of "
       "those under the same id",

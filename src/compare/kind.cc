@@ -7,8 +7,10 @@
 #include <set>
 #include <tuple>
 
+#include "compare/delta_noise.h"
 #include "compare/direction.h"
 #include "compare/low_rank.h"
+#include "compare/vocabulary.h"
 
 namespace pedigree {
 namespace {
@@ -66,6 +68,20 @@ Evidence lattice_evidence(const LatticeFit& fit) {
               "In the matrix that fits worst, {:.2f} % of the dequantised values lie within half "
               "a quantiser step of the other model's; a sibling fits at most 99.1 %.",
               100 * fit.worst_share)};
+}
+
+Evidence noise_evidence(const DeltaNoise& noise) {
+  return {.statistic = "delta-noise/1",
+          .outcome = Evidence::Outcome::measured,
+          .value = noise.largest_edge_ratio,
+          .samples = noise.values,
+          .stage = "aligned",
+          .because = fmt::format(
+              "The change of {} matrices {} added noise: its largest singular value reaches {:.2f} "
+              "times what noise of its size would, its kurtosis is {:.1f} (Gaussian 3), its "
+              "sizes differ by a factor of {:.2f}; training gave 1.37 times and more.",
+              noise.matrices, noise.white ? "looks like nothing but" : "is not plain",
+              noise.largest_edge_ratio, noise.kurtosis, noise.spread)};
 }
 
 class KindFinder {
@@ -148,13 +164,16 @@ class KindFinder {
   }
 
   void find_width() {
-    if (!descent_.kept_ffn) return;
+    if (!descent_.kept) return;
     add("pruned");
-    kind_.kept = Kept{.ffn = *descent_.kept_ffn};
-    if (descent_.subject_has_fewer_neurons) {
-      signs_.push_back({true, "the subject lacks neurons that the base has"});
-    } else {
-      signs_.push_back({false, "the base lacks neurons that the subject has"});
+    kind_.kept = descent_.kept;
+    if (!descent_.subject_lacks.empty()) {
+      signs_.push_back({true, fmt::format("the subject lacks {} that the base has",
+                                          fmt::join(descent_.subject_lacks, ", "))});
+    }
+    if (!descent_.base_lacks.empty()) {
+      signs_.push_back({false, fmt::format("the base lacks {} that the subject has",
+                                           fmt::join(descent_.base_lacks, ", "))});
     }
   }
 
@@ -175,12 +194,19 @@ class KindFinder {
   }
 
   std::optional<Problem> find_vocabulary() {
-    if (subject_.sketch.architecture.vocab == base_.sketch.architecture.vocab) return std::nullopt;
-    const auto embedding = std::ranges::find(changes_, "embed.tokens", &Change::role);
-    const bool related = embedding == changes_.end() || embedding->relative_delta < 0.9;
-    if (!related) {
-      kind_.transforms.emplace_back("vocabulary-replaced");
-      return std::nullopt;
+    switch (vocabulary_change(subject_, base_, changes_)) {
+      case VocabularyChange::none:
+        return std::nullopt;
+      case VocabularyChange::replaced:
+        kind_.transforms.emplace_back("vocabulary-replaced");
+        return std::nullopt;
+      case VocabularyChange::trimmed:
+        kind_.transforms.emplace_back("vocabulary-trimmed");
+        add("pruned");
+        signs_.push_back(trimmed_sign(subject_, base_));
+        return std::nullopt;
+      case VocabularyChange::extended:
+        break;
     }
     add("vocab-extended");
     auto sign = appended_rows_sign(subject_, base_);
@@ -208,6 +234,8 @@ class KindFinder {
       kind_.lora = std::move(*lora);
       return std::nullopt;
     }
+    if (shows_lattice(subject_.sketch) != shows_lattice(base_.sketch)) add("quantized");
+    find_noise();
     if (auto problem = find_untouched()) return problem;
     if (descent_.only_a_part) add("partial-reuse");
     add(median_relative_delta(changes_) <= fine_tune_limit ? "finetune" : "continued-pretraining");
@@ -232,6 +260,15 @@ class KindFinder {
              : "the base's values lie on a quantiser's lattice and the subject's do "
                "not"});
     return true;
+  }
+
+  // A copy disguised by random numbers; it stays a `finetune` by relation.
+  void find_noise() {
+    const bool sketched = subject_.weights == nullptr || base_.weights == nullptr;
+    const auto noise = delta_noise(changes_, sketched);
+    if (!noise) return;
+    kind_.evidence.push_back(noise_evidence(*noise));
+    if (noise->white && !rescaled_) kind_.transforms.emplace_back("noise");
   }
 
   bool structure_is_equal() const {

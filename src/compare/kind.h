@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -16,11 +17,12 @@ namespace pedigree {
 // What was found on the way to "derived", for the relation to be read from.
 struct Descent {
   Alignment alignment = {};
+  bool faint = false;           // only signs of units tell: too faint for pairing
   bool reparametrised = false;  // units or coordinates were re-dealt, or factors moved
   std::vector<std::string> transforms = {};
-  std::optional<double> kept_ffn = {};  // share of the base's neurons, when fewer
-  bool subject_has_fewer_neurons = false;
-  bool base_has_fewer_neurons = false;
+  std::optional<Kept> kept = {};             // shares of the wider side's units, when one has fewer
+  std::set<std::string> subject_lacks = {};  // "neurons", "heads", "residual dimensions"
+  std::set<std::string> base_lacks = {};
   bool subject_repeats_layers = false;  // two of its layers are copies of one of the base's
   bool base_repeats_layers = false;
   ExpertFindings experts = {};

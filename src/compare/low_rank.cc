@@ -3,6 +3,7 @@
 #include <Eigen/Dense>
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <set>
 
@@ -15,24 +16,6 @@ namespace {
 constexpr double margin = 1.5;
 constexpr std::uint64_t most_rows = 256;
 constexpr std::size_t most_layers = 8;  // for deep models the first, last and some between
-
-// Sorted from the largest: square roots of the eigenvalues of the smaller Gram
-// matrix. Squaring costs half the digits; the floor lies far above what is lost.
-std::vector<double> singular_values(const Matrix& difference) {
-  using Dense = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-  const Eigen::Map<const Dense> values(difference.values.data(),
-                                       static_cast<Eigen::Index>(difference.rows),
-                                       static_cast<Eigen::Index>(difference.cols));
-  const Eigen::MatrixXd gram = difference.rows <= difference.cols
-                                   ? Eigen::MatrixXd(values * values.transpose())
-                                   : Eigen::MatrixXd(values.transpose() * values);
-  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(gram, Eigen::EigenvaluesOnly);
-  std::vector<double> result;
-  for (Eigen::Index i = gram.rows(); i-- > 0;) {
-    result.push_back(std::sqrt(std::max(0.0, solver.eigenvalues()(i))));
-  }
-  return result;
-}
 
 std::vector<std::uint64_t> spread_indices(std::uint64_t size) {
   std::vector<std::uint64_t> indices(std::min(size, most_rows));
@@ -57,12 +40,12 @@ Result<RankCount> rank_of(const Side& subject, const Side& base, const Alignment
                           const Change& change) {
   const bool both = subject.weights != nullptr && base.weights != nullptr &&
                     alignment.neurons_by_index && alignment.hidden_by_index &&
+                    !alignment.by_width() &&
                     std::ranges::all_of(alignment.experts, &FfnMatch::by_index);
   if (!both) {
     return rank_of_change(change.subject, change.base, change.subject_type, true);
   }
-  const auto mine =
-      spread_part(*subject.weights, change.role, change.subject_layer, change.expert);
+  const auto mine = spread_part(*subject.weights, change.role, change.subject_layer, change.expert);
   if (!mine) return std::unexpected(mine.error());
   const std::string& role = change.base_role.empty() ? change.role : change.base_role;
   const auto theirs = spread_part(*base.weights, role, change.base_layer, change.base_expert);
@@ -80,23 +63,91 @@ std::set<int> layers_looked_at(const LayerMap& layers) {
   return chosen;
 }
 
+// What the layers of one role agree on.
+struct RoleVotes {
+  std::map<std::size_t, std::size_t> votes = {};  // rank to layers
+  std::size_t looked_at = 0;
+  std::size_t limit = 0;
+  double smallest_gap = std::numeric_limits<double>::infinity();
+
+  void add(const RankCount& count) {
+    ++votes[count.rank];
+    ++looked_at;
+    limit = std::max(limit, count.limit);
+    smallest_gap = std::min(smallest_gap, count.gap);
+  }
+  std::size_t rank() const {
+    return std::ranges::max_element(votes, {}, [](const auto& vote) { return vote.second; })->first;
+  }
+  bool is_agreed() const { return 10 * votes.at(rank()) >= 7 * looked_at; }
+  // Half of what the part could show is plain; beyond that the last value above the
+  // floor has to stand clear of the first below.
+  bool is_low() const {
+    return rank() > 0 &&
+           (5 * rank() <= 2 * limit || (10 * rank() <= 9 * limit && smallest_gap >= 2));
+  }
+  bool is_full() const { return 10 * rank() > 9 * limit; }
+};
+
+std::optional<Lora> agreed_ranks(const std::map<std::string, RoleVotes>& roles) {
+  Lora lora;
+  for (const auto& [role, of] : roles) {
+    if (of.is_full()) continue;
+    if (!of.is_agreed() || !of.is_low()) return std::nullopt;
+    lora.rank = std::max<std::uint64_t>(lora.rank, of.rank());
+  }
+  if (lora.rank == 0) return std::nullopt;
+  for (const auto& [role, of] : roles) {
+    // Too small to show more: told only by what the other roles have.
+    if (of.is_full() && lora.rank < of.limit) return std::nullopt;
+    lora.roles.push_back(role);
+    lora.ranks.push_back({.role = role, .rank = of.rank(), .at_least = of.is_full()});
+  }
+  return lora;
+}
+
 }  // namespace
+
+// Sorted from the largest: square roots of the eigenvalues of the smaller Gram
+// matrix. Squaring costs half the digits; the floor lies far above what is lost.
+std::vector<double> singular_values(const Matrix& difference) {
+  using Dense = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+  const Eigen::Map<const Dense> values(difference.values.data(),
+                                       static_cast<Eigen::Index>(difference.rows),
+                                       static_cast<Eigen::Index>(difference.cols));
+  const Eigen::MatrixXd gram = difference.rows <= difference.cols
+                                   ? Eigen::MatrixXd(values * values.transpose())
+                                   : Eigen::MatrixXd(values.transpose() * values);
+  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(gram, Eigen::EigenvaluesOnly);
+  std::vector<double> result;
+  for (Eigen::Index i = gram.rows(); i-- > 0;) {
+    result.push_back(std::sqrt(std::max(0.0, solver.eigenvalues()(i))));
+  }
+  return result;
+}
+
+double rounding_noise(const Matrix& subject, const ElementType* subject_type, bool sketch_only) {
+  if (subject.values.empty()) return 0;
+  int precision = subject_type == nullptr ? 0 : subject_type->precision;
+  if (sketch_only) precision = std::min(precision, 11);
+  const int smallest = subject_type == nullptr ? -149 : subject_type->smallest_exponent;
+  double noise = 0;
+  for (const double value : subject.values) {
+    const double ulp = unit_in_last_place(value, precision, smallest);
+    noise += ulp * ulp / 12;
+  }
+  return std::sqrt(noise / static_cast<double>(subject.values.size()));
+}
 
 RankCount rank_of_change(const Matrix& subject, const Matrix& base, const ElementType* subject_type,
                          bool sketch_only) {
   RankCount count{.limit = std::min(subject.rows, subject.cols)};
   if (count.limit == 0) return count;
-  int precision = subject_type == nullptr ? 0 : subject_type->precision;
-  if (sketch_only) precision = std::min(precision, 11);
-  const int smallest = subject_type == nullptr ? -149 : subject_type->smallest_exponent;
   Matrix difference(subject.rows, subject.cols);
-  double noise = 0;
   for (std::size_t i = 0; i < difference.values.size(); ++i) {
     difference.values[i] = subject.values[i] - base.values[i];
-    const double ulp = unit_in_last_place(subject.values[i], precision, smallest);
-    noise += ulp * ulp / 12;
   }
-  noise = std::sqrt(noise / static_cast<double>(difference.values.size()));
+  const double noise = rounding_noise(subject, subject_type, sketch_only);
   const auto values = singular_values(difference);
   const double edge = noise * (std::sqrt(static_cast<double>(difference.rows)) +
                                std::sqrt(static_cast<double>(difference.cols)));
@@ -112,26 +163,18 @@ Result<std::optional<Lora>> low_rank_update(const Side& subject, const Side& bas
                                             const Alignment& alignment,
                                             const std::vector<Change>& all) {
   const std::set<int> layers = layers_looked_at(alignment.layers);
-  std::map<std::size_t, std::size_t> votes;
-  std::set<std::string> roles;
-  std::size_t looked_at = 0;
+  std::map<std::string, RoleVotes> roles;
   bool untouched = false;
   for (const Change& change : all) {
     untouched = untouched || (change.subject_is_rounded && change.informative);
     if (change.is_vector || change.subject_layer < 0 || change.subject_is_rounded) continue;
-    roles.insert(change.role);
     if (!layers.contains(change.subject_layer)) continue;
     const auto rank = rank_of(subject, base, alignment, change);
     if (!rank) return std::unexpected(rank.error());
-    if (5 * rank->rank > 2 * rank->limit) return std::nullopt;  // as good as full
-    ++votes[rank->rank];
-    ++looked_at;
+    roles[change.role].add(*rank);
   }
-  if (looked_at == 0 || !untouched) return std::nullopt;
-  const auto most =
-      std::ranges::max_element(votes, {}, [](const auto& vote) { return vote.second; });
-  if (most->first == 0 || 10 * most->second < 7 * looked_at) return std::nullopt;
-  return Lora{.rank = most->first, .roles = {roles.begin(), roles.end()}};
+  if (!untouched) return std::nullopt;
+  return agreed_ranks(roles);
 }
 
 }  // namespace pedigree

@@ -20,9 +20,17 @@ struct RankCount {
 RankCount rank_of_change(const Matrix& subject, const Matrix& base, const ElementType* subject_type,
                          bool sketch_only);
 
-// The adapter's rank and the roles it touched: all changed matrices of layers
-// have one and the same low rank, and something was left untouched. Reads up to
-// 256 × 256 of each changed matrix where weights are at hand.
+// Sorted from the largest.
+std::vector<double> singular_values(const Matrix& matrix);
+
+// Standard deviation that rounding into the subject's type leaves: √(mean ulp²/12).
+double rounding_noise(const Matrix& subject, const ElementType* subject_type, bool sketch_only);
+
+// The adapter's rank in each role it touched: the changed matrices of a role have one
+// and the same low rank in at least seven layers of ten, and something was left
+// untouched. A role whose matrices are too small to show the rank of the others gets
+// theirs as `at_least`. Reads up to 256 × 256 of each changed matrix where weights are
+// at hand.
 Result<std::optional<Lora>> low_rank_update(const Side& subject, const Side& base,
                                             const Alignment& alignment,
                                             const std::vector<Change>& all);

@@ -73,10 +73,8 @@ std::vector<NeuronLink> neuron_links(const Alignment& alignment, std::size_t pla
   std::vector<NeuronLink> links;
   if (mine == nullptr || theirs == nullptr) return links;
   for (const std::size_t i : spread_places(std::min(mine->rows, theirs->rows), limit)) {
-    links.push_back({.subject = blocks->first,
-                     .base = blocks->second,
-                     .subject_neuron = i,
-                     .base_neuron = i});
+    links.push_back(
+        {.subject = blocks->first, .base = blocks->second, .subject_neuron = i, .base_neuron = i});
   }
   return links;
 }
@@ -99,7 +97,8 @@ Result<Matrix> linked_rows(const Model& model, const std::vector<NeuronLink>& li
     const CanonicalTensor* tensor = find_part(model, place, part);
     const bool down = part == FfnPart::down;
     const auto fits = [&](std::uint64_t units, std::uint64_t width) {
-      return *std::ranges::max_element(neurons) < units && dimensions.back() < width;
+      return *std::ranges::max_element(neurons) < units &&
+             *std::ranges::max_element(dimensions) < width;
     };
     if (tensor == nullptr ||
         !(down ? fits(tensor->cols, tensor->rows) : fits(tensor->rows, tensor->cols))) {
@@ -110,8 +109,7 @@ Result<Matrix> linked_rows(const Model& model, const std::vector<NeuronLink>& li
     if (!values) return std::unexpected(std::move(values.error()));
     for (std::size_t i = 0; i < neurons.size(); ++i) {
       for (std::size_t j = 0; j < dimensions.size(); ++j) {
-        const std::size_t from =
-            down ? j * neurons.size() + i : i * dimensions.size() + j;
+        const std::size_t from = down ? j * neurons.size() + i : i * dimensions.size() + j;
         rows.at(begin + i, j) = static_cast<double>((*values)[from]);
       }
     }

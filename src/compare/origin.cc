@@ -53,24 +53,43 @@ std::vector<double> row_cosines(const Matrix& a, const Matrix& b) {
   return cosines;
 }
 
+// Gains of the two on dimensions that stand against each other; empty when they
+// cannot be had.
+std::pair<std::vector<double>, std::vector<double>> paired_gains(const Gains& mine,
+                                                                 const Gains& theirs,
+                                                                 const Alignment& alignment) {
+  std::pair<std::vector<double>, std::vector<double>> paired;
+  if (!alignment.by_width()) {
+    if (mine.channels != theirs.channels || mine.values.size() != theirs.values.size()) return {};
+    paired.first.assign(mine.values.begin(), mine.values.end());
+    paired.second.assign(theirs.values.begin(), theirs.values.end());
+    return paired;
+  }
+  if (!mine.channels.empty() || !theirs.channels.empty()) return {};
+  for (std::size_t i = 0; i < alignment.dimensions.subject.size(); ++i) {
+    const std::uint64_t a = alignment.dimensions.subject[i];
+    const std::uint64_t b = alignment.dimensions.base[i];
+    if (a >= mine.values.size() || b >= theirs.values.size()) return {};
+    paired.first.push_back(static_cast<double>(mine.values[a]));
+    paired.second.push_back(static_cast<double>(theirs.values[b]));
+  }
+  return paired;
+}
+
+bool is_constant(const std::vector<double>& values) {
+  return std::ranges::adjacent_find(values, std::not_equal_to{}) == values.end();
+}
+
 std::optional<double> gains_correlation(const Side& subject, const Side& base,
-                                        const LayerMap& layers) {
+                                        const Alignment& alignment) {
   std::vector<double> correlations;
-  for (const auto& [a, b] : layers) {
+  for (const auto& [a, b] : alignment.layers) {
     for (const char* role : {"attn.norm", "ffn.norm"}) {
       const Gains* mine = subject.sketch.gain(role, a);
       const Gains* theirs = base.sketch.gain(role, b);
-      if (mine == nullptr || theirs == nullptr || mine->channels != theirs->channels ||
-          mine->values.size() != theirs->values.size()) {
-        continue;
-      }
-      const auto constant = [](const Gains* gains) {
-        return std::ranges::adjacent_find(gains->values, std::not_equal_to{}) ==
-               gains->values.end();
-      };
-      if (constant(mine) || constant(theirs)) continue;
-      const std::vector<double> x(mine->values.begin(), mine->values.end());
-      const std::vector<double> y(theirs->values.begin(), theirs->values.end());
+      if (mine == nullptr || theirs == nullptr) continue;
+      const auto [x, y] = paired_gains(*mine, *theirs, alignment);
+      if (x.empty() || is_constant(x) || is_constant(y)) continue;
       correlations.push_back(rank_correlation(x, y));
     }
   }
@@ -115,7 +134,7 @@ double spectrum_ratio(const Matrix& own, const Matrix& other) {
 
 Result<Origin> indexed_origin(const Side& subject, const Side& base, const Alignment& alignment) {
   Origin origin;
-  origin.gains = gains_correlation(subject, base, alignment.layers);
+  origin.gains = gains_correlation(subject, base, alignment);
   const auto width = std::max<std::uint64_t>(3, subject.sketch.architecture.hidden);
   origin.chance = 1 / std::sqrt(static_cast<double>(width - 1));
   Ratios ratios;

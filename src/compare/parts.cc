@@ -23,10 +23,39 @@ Indices spread_indices(std::uint64_t size, std::size_t count) {
   return indices;
 }
 
+IndexPairs paired_dimensions(const Side& subject, const Side& base, const Alignment& alignment) {
+  if (alignment.by_width()) return alignment.dimensions;
+  const auto width = std::min(subject.sketch.architecture.hidden, base.sketch.architecture.hidden);
+  IndexPairs dimensions;
+  dimensions.subject =
+      spread_indices(width, width <= all_dimensions ? all_dimensions : some_dimensions);
+  dimensions.base = dimensions.subject;
+  return dimensions;
+}
+
+IndexPairs paired_channels(const Side& subject, const Side& base, const Alignment& alignment,
+                           std::size_t place) {
+  const auto [a, b] = alignment.layers[place];
+  const CanonicalTensor* mine = subject.weights->find("attn.v", a);
+  const CanonicalTensor* theirs = base.weights->find("attn.v", b);
+  IndexPairs channels;
+  if (mine == nullptr || theirs == nullptr) return channels;
+  if (alignment.by_width()) {
+    return paired_head_rows(subject, base, alignment.heads[place], true, most_neurons);
+  }
+  if (mine->rows == theirs->rows) {
+    channels.subject = spread_indices(mine->rows, most_neurons);
+    channels.base = channels.subject;
+  }
+  return channels;
+}
+
 Result<Matrix> read_channels(const Model& model, int layer, const Indices& channels,
                              const Indices& dimensions) {
   const CanonicalTensor* tensor = model.find("attn.v", layer);
-  if (tensor == nullptr || channels.empty() || dimensions.back() >= tensor->cols) return Matrix{};
+  if (tensor == nullptr || channels.empty() ||
+      *std::ranges::max_element(dimensions) >= tensor->cols)
+    return Matrix{};
   auto values = read_block(model, *tensor, channels, dimensions);
   if (!values) return std::unexpected(std::move(values.error()));
   Matrix part(channels.size(), dimensions.size());
@@ -85,24 +114,19 @@ Result<LayerParts> layer_parts(const Side& subject, const Side& base, const Alig
     return sketched_parts(subject, base, alignment, place);
   }
   const auto [a, b] = alignment.layers[place];
-  const auto width = std::min(subject.sketch.architecture.hidden, base.sketch.architecture.hidden);
-  const Indices dimensions =
-      spread_indices(width, width <= all_dimensions ? all_dimensions : some_dimensions);
+  const IndexPairs dimensions = paired_dimensions(subject, base, alignment);
   if (dimensions.empty()) return LayerParts{};
   const auto neurons =
       neuron_links(alignment, place, *subject.weights, *base.weights, most_neurons);
-  Indices channels;
-  const CanonicalTensor* mine = subject.weights->find("attn.v", a);
-  const CanonicalTensor* theirs = base.weights->find("attn.v", b);
-  if (mine != nullptr && theirs != nullptr && mine->rows == theirs->rows) {
-    channels = spread_indices(mine->rows, most_neurons);
-  }
+  const IndexPairs channels = paired_channels(subject, base, alignment, place);
   LayerParts parts;
   for (const bool of_subject : {true, false}) {
     const Model& model = of_subject ? *subject.weights : *base.weights;
-    auto part = read_layer(model, neurons, of_subject, dimensions);
+    const Indices& along = of_subject ? dimensions.subject : dimensions.base;
+    auto part = read_layer(model, neurons, of_subject, along);
     if (!part) return std::unexpected(std::move(part.error()));
-    auto value = read_channels(model, of_subject ? a : b, channels, dimensions);
+    auto value = read_channels(model, of_subject ? a : b,
+                               of_subject ? channels.subject : channels.base, along);
     if (!value) return std::unexpected(std::move(value.error()));
     part->value = std::move(*value);
     (of_subject ? parts.subject : parts.base) = std::move(*part);

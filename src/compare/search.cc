@@ -8,8 +8,10 @@
 #include "compare/bounds.h"
 #include "compare/expert_lookup.h"
 #include "compare/expert_matches.h"
+#include "compare/faint.h"
 #include "compare/ffn_pairs.h"
 #include "compare/layer_pairs.h"
+#include "compare/width.h"
 
 namespace pedigree {
 namespace {
@@ -52,8 +54,8 @@ class Searcher {
 
   Search run() {
     if (!prepare_blocks()) return std::move(search_);
-    const bool decided =
-        aligned() || mapped() || by_expert_lookup() || by_responses() || by_two_views();
+    const bool decided = aligned() || mapped() || by_expert_lookup() || by_sampled_signs() ||
+                         by_responses() || by_two_views() || by_width() || by_whole_signs();
     static_cast<void>(decided);
     return std::move(search_);
   }
@@ -295,14 +297,11 @@ class Searcher {
     note(std::move(evidence));
     if (p > certain) return false;
     decide("responses", p, map);
-    std::erase_if(search_.descent.alignment.layers,
-                  [&](const auto& pair) {
-                    return !stands_out(cell(pair.first, pair.second),
-                                       answers.choices(pair.first, pair.second));
-                  });
+    std::erase_if(search_.descent.alignment.layers, [&](const auto& pair) {
+      return !stands_out(cell(pair.first, pair.second), answers.choices(pair.first, pair.second));
+    });
     search_.descent.alignment.experts =
-        indexed_matches(answers, search_.descent.alignment.layers, Seen::answers,
-                        options_.threads);
+        indexed_matches(answers, search_.descent.alignment.layers, Seen::answers, options_.threads);
     search_.supporting = search_.descent.alignment.layers.size();
     search_.descent.alignment.hidden_by_index = false;
     search_.descent.reparametrised = true;
@@ -419,6 +418,60 @@ class Searcher {
     descent.reparametrised = true;
     descent.transforms = {"neuron-permute", "rotate"};
     note_two_view_repeats(seen);
+  }
+
+  // Hidden sizes differ: sampled indices do not mean the same on both sides.
+  bool by_width() {
+    if (options_.quick) return false;
+    auto found = search_width(subject_, base_, identity_map(subject_.sketch, base_.sketch),
+                              alternatives_, options_.threads);
+    if (!found) {
+      search_.problem = std::move(found.error());
+      return false;
+    }
+    std::ranges::move(found->evidence, std::back_inserter(search_.evidence));
+    if (found->log10_p > certain) return false;
+    if (found->layers.size() < 2) {
+      search_.doubt =
+          "residual dimensions of one stand in their old order among the other's, but too few "
+          "layers could be set against each other";
+      return false;
+    }
+    decide("aligned", found->log10_p, found->layers);
+    search_.supporting = 1 + found->layers.size();
+    search_.all_stages_ran = false;
+    return true;
+  }
+
+  bool by_sampled_signs() {
+    return take(sampled_signs(subject_, base_, alternatives_, options_.threads));
+  }
+
+  // The dearest stage comes last: what the others missed is faint or not there.
+  bool by_whole_signs() {
+    if (!search_.all_stages_ran) return false;
+    auto faint = whole_signs(subject_, base_, alternatives_, options_);
+    if (!faint) {
+      search_.problem = std::move(faint.error());
+      return false;
+    }
+    return take(std::move(*faint));
+  }
+
+  bool take(Faint faint) {
+    std::ranges::move(faint.evidence, std::back_inserter(search_.evidence));
+    if (search_.doubt.empty()) search_.doubt = std::move(faint.doubt);
+    if (faint.power && (!search_.power || *faint.power < *search_.power)) {
+      search_.power = faint.power;
+      search_.power_in_place = faint.power_in_place;
+    }
+    if (!faint.log10_p) return false;
+    decide(std::move(faint.stage), *faint.log10_p, faint.map);
+    search_.supporting = faint.supporting;
+    search_.all_stages_ran = false;
+    search_.descent.faint = true;
+    search_.descent.alignment.hidden_by_index = true;
+    return true;
   }
 
   void note_two_view_repeats(const TwoView& seen) {

@@ -13,13 +13,17 @@ std::string what_was_left_out(const std::vector<std::string>& transforms) {
   };
   if (has("expert-average")) return "experts were averaged into fewer";
   if (has("expert-drop")) return "experts were left out";
-  return "layers or neurons were left out";
+  return "layers, units or tokens were left out";
 }
 
 std::string how(const Comparison& comparison) {
   const std::string& relation = comparison.verdict.relation;
   if (relation == "identical") return "the weights are the same";
-  if (relation == "quantized") return "one is a quantised copy of the other";
+  if (relation == "quantized") {
+    return comparison.verdict.mechanisms.size() == 1
+               ? "one is a quantised copy of the other"
+               : "one was quantised, and there are other changes beside that";
+  }
   if (relation == "finetune") return "one was fine-tuned from the other, or both from one ancestor";
   if (relation == "partial-finetune")
     return "some tensors are untouched and others were trained on";
@@ -57,9 +61,9 @@ std::string summary_of(const Comparison& comparison, bool equal_on_sample_only,
         fmt::format("No evidence of shared weights between {} and {}", subject, base);
     if (verdict.power_cosine) {
       text += fmt::format(
-          "; a mean cosine of {:.2f} or more between corresponding neurons would "
+          "; a mean cosine of {:.2f} or more between corresponding neurons{} would "
           "have been seen with probability 0.999",
-          *verdict.power_cosine);
+          *verdict.power_cosine, verdict.power_in_place ? " of layers in their place" : "");
     }
     if (verdict.architecture == "yes") {
       text += ". They share an architecture, which is no evidence of descent";

@@ -30,6 +30,14 @@ OrderedJson json_lora(const Lora& lora) {
   out["rank"] = lora.rank;
   if (lora.at_least) out["at_least"] = true;
   out["roles"] = json_texts(lora.roles);
+  const bool differ = std::ranges::any_of(
+      lora.ranks, [&](const RoleRank& each) { return each.rank != lora.rank || each.at_least; });
+  for (const RoleRank& each : lora.ranks) {
+    if (!differ) break;
+    OrderedJson rank = {{"role", each.role}, {"rank", each.rank}};
+    if (each.at_least) rank["at_least"] = true;
+    out["ranks"].push_back(std::move(rank));
+  }
   return out;
 }
 

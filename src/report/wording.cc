@@ -177,6 +177,22 @@ std::string with_reason(const std::string& answer, const std::string& because) {
   return because.empty() ? answer : answer + ": " + because;
 }
 
+std::string low_rank_in_words(const Lora& lora) {
+  const auto differs = [&](const RoleRank& each) {
+    return each.rank != lora.rank || each.at_least;
+  };
+  if (std::ranges::none_of(lora.ranks, differs)) {
+    return fmt::format("rank {}{} in {}", lora.rank, lora.at_least ? " or more" : "",
+                       fmt::join(lora.roles, ", "));
+  }
+  std::string words;
+  for (const RoleRank& each : lora.ranks) {
+    words += fmt::format("{}rank {}{} in {}", words.empty() ? "" : ", ", each.rank,
+                         each.at_least ? " or more" : "", each.role);
+  }
+  return words;
+}
+
 std::string kept_in_words(const Kept& kept) {
   std::string text =
       fmt::format("{} of the feed-forward neurons, {} of the heads, {} of the width",
@@ -293,10 +309,7 @@ std::vector<LabelledLine> verdict_lines(const Comparison& comparison, bool with_
   add(lines, "transforms", fmt::format("{}", fmt::join(comparison.transforms, ", ")));
   add(lines, "layers", layer_map_in_words(comparison.layer_map));
   if (comparison.lora) {
-    add(lines, "low rank",
-        fmt::format("rank {}{} in {}", comparison.lora->rank,
-                    comparison.lora->at_least ? " or more" : "",
-                    fmt::join(comparison.lora->roles, ", ")));
+    add(lines, "low rank", low_rank_in_words(*comparison.lora));
   }
   if (comparison.kept) add(lines, "kept", kept_in_words(*comparison.kept));
   if (comparison.experts) add(lines, "experts", experts_in_words(*comparison.experts));

@@ -189,6 +189,32 @@ constexpr std::array words = {
          .kind = "statistic",
          .meaning = "What share of the subject's values are the sum rounded once? Of a model that "
                     "was not computed from the others, fewer are."},
+    Word{.code = "unit-signs/1",
+         .kind = "statistic",
+         .meaning = "Do sampled neurons and value channels agree in sign with the one of their own "
+                    "number? Training prefers no sign, so z deviations or more have a probability "
+                    "of at most exp(-z²/2); this finds descent that is too faint for pairing."},
+    Word{.code = "dimension-signs/1",
+         .kind = "statistic",
+         .meaning = "The same for the residual dimensions of models whose norms only rescale."},
+    Word{.code = "whole-unit-signs/1",
+         .kind = "statistic",
+         .meaning = "The same for all neurons and value channels, from whole matrices."},
+    Word{.code = "whole-dimension-signs/1",
+         .kind = "statistic",
+         .meaning = "The same for all residual dimensions, from whole matrices."},
+    Word{.code = "neuron-trace/1",
+         .kind = "statistic",
+         .meaning = "Are sampled neurons more alike their own numbers than any other pairing would "
+                    "make them? Screening: its null is asymptotic, so it never carries a verdict."},
+    Word{.code = "dimension-order/1",
+         .kind = "statistic",
+         .meaning = "Do the residual dimensions of a narrower model, found by common tokens, stand "
+                    "in the order of the wider one, as they do after pruning?"},
+    Word{.code = "delta-noise/1",
+         .kind = "statistic",
+         .meaning = "Is the change nothing but added noise? Training leaves a few strong "
+                    "directions; noise has no singular value beyond the Marchenko-Pastur edge."},
     // Answers that are no relation
     Word{.code = "derived",
          .kind = "answer",

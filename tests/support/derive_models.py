@@ -180,6 +180,102 @@ def prune_neurons(share):
     return alter
 
 
+def prune_hidden(count):
+    """Keeps, in order, the residual dimensions that are read the most."""
+    def alter(model, _):
+        size = sum((values.astype(float) ** 2).sum(0) for name, values in model.tensors.items()
+                   if values.ndim == 2 and not any(part in name for part in WRITERS))
+        kept = np.sort(np.argsort(-size)[:count])
+        model.config["head_dim"] = head_size(model)
+        for name, values in model.tensors.items():
+            writes = any(part in name for part in WRITERS)
+            model.tensors[name] = values[kept] if values.ndim == 1 or writes else values[:, kept]
+        model.config["hidden_size"] = count
+    return alter
+
+
+def head_size(model):
+    config = model.config
+    return config.get("head_dim") or config["hidden_size"] // config["num_attention_heads"]
+
+
+def keep_groups(*groups):
+    """Keeps these key-value heads and the query heads that read them."""
+    def alter(model, _):
+        size = head_size(model)
+        readers = model.config["num_attention_heads"] // model.config["num_key_value_heads"]
+        queries = [group * readers + i for group in groups for i in range(readers)]
+        rows = {"q_proj": queries, "k_proj": groups, "v_proj": groups}
+        for layer in model.layers:
+            for part, heads in rows.items():
+                name = model.layer(layer, f"self_attn.{part}")
+                chosen = [head * size + i for head in heads for i in range(size)]
+                model.tensors[name] = model.tensors[name][chosen]
+            name = model.layer(layer, "self_attn.o_proj")
+            chosen = [head * size + i for head in queries for i in range(size)]
+            model.tensors[name] = model.tensors[name][:, chosen]
+        model.config.update(head_dim=size, num_attention_heads=len(queries),
+                            num_key_value_heads=len(groups))
+    return alter
+
+
+def add_noise(share):
+    """Gaussian numbers, `share` of each matrix's own deviation."""
+    def alter(model, rng):
+        for name, values in model.tensors.items():
+            if values.ndim == 2:
+                noise = rng.normal(0, values.std() * share, values.shape)
+                model.tensors[name] = (values + noise).astype(np.float32)
+    return alter
+
+
+def mix_into(other, share):
+    """`share` of this model and the rest of another, gains of the other."""
+    def alter(model, _):
+        rest = Model(MODELS / other).tensors
+        for name, values in model.tensors.items():
+            mixed = share * values + (1 - share) * rest[name]
+            model.tensors[name] = rest[name] if values.ndim == 1 else mixed.astype(np.float32)
+    return alter
+
+
+def add_low_rank(ranks, share):
+    """A product of random factors in each of these parts, `share` of its norm."""
+    def alter(model, rng):
+        for layer in model.layers:
+            for part, rank in ranks.items():
+                name = model.layer(layer, part)
+                values = model.tensors[name]
+                update = (rng.standard_normal((values.shape[0], rank)) @
+                          rng.standard_normal((rank, values.shape[1])))
+                update *= share * np.linalg.norm(values) / np.linalg.norm(update)
+                model.tensors[name] = (values + update).astype(np.float32)
+    return alter
+
+
+def trim_vocabulary(count):
+    """Keeps `count` tokens from everywhere, in order, under new ids."""
+    def alter(model, rng):
+        kept = np.sort(rng.permutation(model.config["vocab_size"])[:count])
+        for name in ("model.embed_tokens.weight", "lm_head.weight"):
+            model.tensors[name] = model.tensors[name][kept]
+        tokens = {row: token for token, row in model.tokenizer["model"]["vocab"].items()}
+        model.tokenizer["model"]["vocab"] = {tokens[int(old)]: new for new, old in enumerate(kept)}
+        model.config["vocab_size"] = count
+    return alter
+
+
+def replace_vocabulary(count):
+    """Other tokens, fresh embeddings and head, the inherited body."""
+    def alter(model, rng):
+        for name in ("model.embed_tokens.weight", "lm_head.weight"):
+            shape = (count, model.tensors[name].shape[1])
+            model.tensors[name] = rng.normal(0, 0.04, shape).astype(np.float32)
+        model.tokenizer["model"]["vocab"] = {f"<own_{row}>": row for row in range(count)}
+        model.config["vocab_size"] = count
+    return alter
+
+
 def extend_vocabulary(rows):
     def alter(model, rng):
         for name in ("model.embed_tokens.weight", "lm_head.weight"):
@@ -216,6 +312,18 @@ CHILDREN = {
     "A-ft-upscaled": ("A-ft", [take_layers(0, 1, 2, 1, 2)], "BF16"),
     "A-ft-width-pruned": ("A-ft", [prune_neurons(0.625)], "BF16"),
     "A-ft-vocab-extended": ("A-ft", [extend_vocabulary(64)], "BF16"),
+    "A-ft-hidden-pruned": ("A-ft", [prune_hidden(36)], "BF16"),
+    "A-ft-heads-pruned": ("A-ft", [keep_groups(1)], "BF16"),
+    "A-ft-narrowed": ("A-ft", [prune_hidden(36), prune_neurons(0.625), keep_groups(0),
+                               take_layers(0, 2), add_noise(0.2)], "BF16"),
+    "B-hidden-pruned": ("B", [prune_hidden(36)], "BF16"),
+    "A-trace-in-C": ("A", [mix_into("C", 0.05)], "BF16"),
+    "A-noise": ("A", [add_noise(0.02)], "BF16"),
+    "A-lora-patterned": ("A", [add_low_rank({"self_attn.q_proj": 8, "self_attn.o_proj": 8,
+                                             "mlp.up_proj": 4, "mlp.down_proj": 4}, 0.06)],
+                         "BF16"),
+    "A-vocab-trimmed": ("A", [trim_vocabulary(300)], "BF16"),
+    "A-vocab-replaced": ("A", [replace_vocabulary(700)], "BF16"),
     "A-q4": ("A", [round_to_four_bits], "F16"),
     "A-ft-q4": ("A-ft", [round_to_four_bits], "F16"),
     "A-cpt-combo": ("A-cpt", [permute_neurons, rotate_residual, round_to_four_bits], "F16"),

@@ -59,4 +59,60 @@ TEST_CASE("a change of every direction is as good as full rank") {
   CHECK(rank_of_change(subject, base, &bf16, false).rank > 32);
 }
 
+namespace {
+
+// q of rank `queries`, up of rank `ups`, gate untouched, three layers.
+std::vector<Change> patterned(std::size_t queries, std::size_t ups) {
+  std::vector<Change> all;
+  const auto add = [&](const char* role, int layer, std::size_t rows, std::size_t rank) {
+    const auto seed = static_cast<unsigned>(all.size()) * 7 + 100;
+    Change change{.role = role, .subject_layer = layer, .base_layer = layer};
+    change.base = random_matrix(rows, 64, 0.05, seed);
+    change.subject = rank == 0 ? change.base : with_update(change.base, rank, 0.01, seed + 1);
+    change.subject_type = find_element_type("F32");
+    change.subject_is_rounded = rank == 0;
+    change.informative = true;
+    all.push_back(std::move(change));
+  };
+  for (int layer = 0; layer < 3; ++layer) {
+    add("attn.q", layer, 64, queries);
+    add("attn.v", layer, 24, queries);
+    add("ffn.gate", layer, 64, 0);
+    add("ffn.up", layer, 64, ups);
+  }
+  return all;
+}
+
+std::optional<Lora> lora_of(const std::vector<Change>& all) {
+  const Fingerprint empty;
+  const Side side{.sketch = empty};
+  const Alignment alignment{.layers = {{0, 0}, {1, 1}, {2, 2}}};
+  return *low_rank_update(side, side, alignment, all);
+}
+
+}  // namespace
+
+TEST_CASE("each role shows its own rank") {
+  const auto lora = lora_of(patterned(16, 8));
+  REQUIRE(lora.has_value());
+  CHECK(lora->rank == 16);
+  REQUIRE(lora->ranks.size() == 3);
+  CHECK(lora->ranks[0].rank == 16);
+  CHECK(lora->ranks[2].role == "ffn.up");
+  CHECK(lora->ranks[2].rank == 8);
+}
+
+TEST_CASE("matrices too small for the rank of the others get it as a lower bound") {
+  const auto lora = lora_of(patterned(40, 8));
+  REQUIRE(lora.has_value());
+  CHECK(lora->rank == 40);
+  CHECK(lora->ranks[1].role == "attn.v");
+  CHECK(lora->ranks[1].rank == 24);
+  CHECK(lora->ranks[1].at_least);
+}
+
+TEST_CASE("full rank everywhere is no adapter") {
+  CHECK_FALSE(lora_of(patterned(64, 64)).has_value());
+}
+
 }  // namespace pedigree
