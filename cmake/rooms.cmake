@@ -17,14 +17,15 @@ target_compile_definitions(pedigree_options INTERFACE
   EIGEN_DONT_VECTORIZE EIGEN_DONT_PARALLELIZE EIGEN_MPL2_ONLY
   PEDIGREE_VERSION="${PROJECT_VERSION}"
   $<$<NOT:$<CONFIG:Debug>>:_FORTIFY_SOURCE=2>)
-# -Wnull-dereference where nothing is inlined: optimising, GCC 12 sees null pointers
-# in its own strings, and people who just build would read pages of it.
+# -Wnull-dereference and -Wrestrict where nothing is inlined: optimising, GCC 12 sees
+# null pointers and overlaps in its own strings, and people who just build would read
+# pages of it.
 target_compile_options(pedigree_options INTERFACE
   -ffp-contract=off -fstack-protector-strong
   -ffile-prefix-map=${CMAKE_SOURCE_DIR}=.
   -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wold-style-cast
   -Wnon-virtual-dtor -Woverloaded-virtual $<$<CONFIG:Debug>:-Wnull-dereference>
-  -Wdouble-promotion -Wformat=2
+  $<$<NOT:$<CONFIG:Debug>>:-Wno-restrict> -Wdouble-promotion -Wformat=2
   -Wimplicit-fallthrough -Wcast-align -Wundef -Wredundant-decls)
 if(PEDIGREE_WARNINGS_FATAL)
   target_compile_options(pedigree_options INTERFACE -Werror)
