@@ -73,7 +73,7 @@ struct Lora {
   std::uint64_t rank = 0;  // the largest of any role
   bool at_least = false;   // the sub-block could not show more
   std::vector<std::string> roles;
-  std::vector<RoleRank> ranks;  // by role
+  std::vector<RoleRank> ranks = {};  // by role
 };
 
 struct Kept {  // shares of the base that the subject kept
