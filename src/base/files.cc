@@ -108,6 +108,18 @@ bool write_all(int descriptor, std::string_view bytes) {
   return true;
 }
 
+// A pipe that nobody reads is refused and not waited for.
+std::optional<Problem> write_into(const std::string& path, std::string_view bytes) {
+  const int descriptor = ::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+  if (descriptor < 0) return output_problem(path);
+  std::optional<Problem> problem;
+  if (::fcntl(descriptor, F_SETFL, 0) != 0 || !write_all(descriptor, bytes)) {
+    problem = output_problem(path);
+  }
+  ::close(descriptor);
+  return problem;
+}
+
 }  // namespace
 
 Result<Listing> list_directory(const std::string& root, const std::string& confinement,
@@ -161,17 +173,24 @@ Result<std::string> read_small_file(const std::string& path, std::string name,
 }
 
 std::optional<Problem> write_atomically(const std::string& path, std::string_view bytes) {
-  std::string temporary = path + ".XXXXXX";
+  struct stat there = {};
+  const bool exists = ::stat(path.c_str(), &there) == 0;
+  if (exists && !S_ISREG(there.st_mode) && !S_ISDIR(there.st_mode)) return write_into(path, bytes);
+  std::error_code error;
+  const std::string target = exists ? fs::canonical(path, error).string() : path;
+  if (error) return make_problem("output-error", path, error.message());
+  std::string temporary = target + ".XXXXXX";
   const int descriptor = ::mkstemp(temporary.data());
   if (descriptor < 0) return output_problem(path);
   const mode_t mask = ::umask(0);
   ::umask(mask);
-  const bool written = write_all(descriptor, bytes) && ::fchmod(descriptor, 0666 & ~mask) == 0 &&
-                       ::fsync(descriptor) == 0;
+  const mode_t mode = exists ? there.st_mode & 0777U : 0666U & ~mask;
+  const bool written =
+      write_all(descriptor, bytes) && ::fchmod(descriptor, mode) == 0 && ::fsync(descriptor) == 0;
   std::optional<Problem> problem;
   if (!written) problem = output_problem(path);
   ::close(descriptor);
-  if (!problem && ::rename(temporary.c_str(), path.c_str()) != 0) problem = output_problem(path);
+  if (!problem && ::rename(temporary.c_str(), target.c_str()) != 0) problem = output_problem(path);
   if (problem) ::unlink(temporary.c_str());
   return problem;
 }

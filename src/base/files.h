@@ -38,7 +38,9 @@ bool is_confined_name(std::string_view name);
 Result<std::string> read_small_file(const std::string& path, std::string name,
                                     std::uint64_t limit = std::uint64_t{16} << 20U);
 
-// Writes beside the target and renames, so that a reader never sees a part.
+// Writes beside the target and renames, so that a reader never sees a part. A link
+// keeps leading where it led, and a file its permissions; a device or a pipe is
+// written to and never replaced.
 std::optional<Problem> write_atomically(const std::string& path, std::string_view bytes);
 
 }  // namespace pedigree

@@ -2,19 +2,23 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/help.h"
 #include "cli/session.h"
+#include "cli/terminal.h"
 
 namespace pedigree {
 namespace {
 
 int print(std::string_view text) {
-  std::fwrite(text.data(), 1, text.size(), stdout);
-  return std::fflush(stdout) == 0 ? 0 : 2;
+  const auto problem = write_stdout(text);
+  if (!problem) return 0;
+  std::fputs(fmt::format("pedigree: {}: {}\n", problem->file, problem->message).c_str(), stderr);
+  return exit_status({.unreadable = true}, false);
 }
 
 int usage(std::string_view message, std::string_view verb = {}) {
@@ -54,6 +58,9 @@ int run_command(const Command& command, const std::vector<std::string>& words,
   if (!arguments) return usage(arguments.error().message, command.name);
   if (arguments->has("help")) return print(command_help(command));
   if (arguments->has("version")) return print(fmt::format("pedigree {}\n", PEDIGREE_VERSION));
+  if (std::ranges::find(arguments->operands(), "") != arguments->operands().end()) {
+    return usage("an argument is empty; is a shell variable unset?", command.name);
+  }
   auto settings = settings_from(*arguments, environment);
   if (!settings) return usage(settings.error().message, command.name);
   Session session(words, std::move(*settings), environment);

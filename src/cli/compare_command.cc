@@ -29,13 +29,7 @@ constexpr std::array options = {
 
 int run_pairs(const Arguments& arguments, Session& session) {
   auto lines = read_text_input(arguments.value("pairs"));
-  if (!lines) {
-    Report report;
-    report.command = "compare";
-    report.unreadable = true;
-    report.problems = {lines.error()};
-    return session.finish(std::move(report));
-  }
+  if (!lines) return session.fail("compare", lines.error());
   const PairsRequest request{.lines = std::move(*lines),
                              .quick = arguments.has("quick"),
                              .details = arguments.has("details"),

@@ -1,7 +1,6 @@
 #include <array>
 #include <string_view>
 
-#include "base/text.h"
 #include "cli/commands.h"
 
 namespace pedigree {
@@ -41,7 +40,7 @@ int run(const Arguments& arguments, Session& session) {
   request.models = arguments.operands();
   if (arguments.has("batch")) {
     const auto text = read_text_input(arguments.value("batch"));
-    if (!text) return session.usage("--batch: " + shown(text.error().message));
+    if (!text) return session.fail("fingerprint", text.error());
     add_lines(request.models, *text);
   }
   if (request.models.empty()) return session.usage("fingerprint takes at least one MODEL");

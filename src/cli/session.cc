@@ -2,15 +2,12 @@
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
-#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <ctime>
-#include <system_error>
 #include <utility>
 
 #include "base/files.h"
@@ -20,20 +17,6 @@ namespace pedigree {
 namespace {
 
 void say(std::string_view text) { std::fputs(fmt::format("pedigree: {}\n", text).c_str(), stderr); }
-
-// A reader that went away (EPIPE) is no failure of ours.
-std::optional<Problem> write_stdout(std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(STDOUT_FILENO, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0 && errno == EPIPE) return std::nullopt;
-    if (written < 0) {
-      return make_problem("output-error", "stdout", std::generic_category().message(errno));
-    }
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return std::nullopt;
-}
 
 }  // namespace
 
@@ -87,11 +70,15 @@ void Session::say_problems(const Report& report) const {
     return each.path == "-" && each.reporter->id == "text";
   });
   if (settings_.quiet || shown_already) return;
-  for (const Problem& problem : report.problems) {
-    if (problem.severity != Severity::error) continue;
-    say(fmt::format("{}: {}{}{}", problem.code, shown(problem.file),
-                    problem.file.empty() ? "" : ": ", shown(problem.message)));
-  }
+  const auto say_errors = [](const std::vector<Problem>& problems) {
+    for (const Problem& problem : problems) {
+      if (problem.severity != Severity::error) continue;
+      say(fmt::format("{}: {}{}{}", problem.code, shown(problem.file),
+                      problem.file.empty() ? "" : ": ", shown(problem.message)));
+    }
+  };
+  say_errors(report.problems);
+  for (const Comparison& comparison : report.comparisons) say_errors(comparison.problems);
 }
 
 RenderOptions Session::render_options(const OutputTarget& target, bool compact) const {
@@ -125,6 +112,14 @@ int Session::finish(Report report) {
     write(target, target.reporter->render(report, render_options(target, false)));
   }
   return exit_status(outcome_, settings_.strict);
+}
+
+int Session::fail(std::string command, Problem problem) {
+  Report report;
+  report.command = std::move(command);
+  report.unreadable = true;
+  report.problems.push_back(std::move(problem));
+  return finish(std::move(report));
 }
 
 void Session::stream(Report report) {

@@ -19,11 +19,14 @@ class Session {
   // Writes the report everywhere it is wanted; returns the exit status.
   int finish(Report report);
 
-  // The same for many reports, one compact line each, as they come.
+  // A report that holds nothing but what went wrong.
+  int fail(std::string command, Problem problem);
+
+  // The same as finish for many reports, one compact line each, as they come.
   void stream(Report report);
   int finish_stream();
 
-  // The same for explanations.
+  // And for explanations.
   int finish(const std::vector<Explanation>& entries);
 
   // Prints to stdout as it is.

@@ -1,14 +1,17 @@
 #include "cli/terminal.h"
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <csignal>
 #include <cstdio>
 #include <string>
+#include <system_error>
 
 #include "base/text.h"
 
@@ -31,6 +34,25 @@ constexpr unsigned narrowest = 40;
 constexpr unsigned widest = 200;
 
 }  // namespace
+
+std::optional<Problem> write_stdout(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(STDOUT_FILENO, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0 && errno == EPIPE) return std::nullopt;
+    if (written < 0 && errno == EAGAIN) {
+      // Whoever gave us the pipe made it non-blocking.
+      pollfd ready = {.fd = STDOUT_FILENO, .events = POLLOUT, .revents = 0};
+      ::poll(&ready, 1, -1);
+      continue;
+    }
+    if (written < 0) {
+      return make_problem("output-error", "stdout", std::generic_category().message(errno));
+    }
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return std::nullopt;
+}
 
 unsigned terminal_width(const Environment& environment) {
   unsigned width = 0;

@@ -6,13 +6,18 @@
 #include <chrono>
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "base/problem.h"
 #include "base/progress.h"
 #include "cli/settings.h"
 
 namespace pedigree {
+
+// All of `bytes`, at once. A reader that went away (EPIPE) is no failure of ours.
+std::optional<Problem> write_stdout(std::string_view bytes);
 
 unsigned terminal_width(const Environment& environment);
 bool colour_wanted(ColourChoice choice, const Environment& environment);

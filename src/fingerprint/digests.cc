@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <filesystem>
 #include <map>
 #include <memory>
 #include <string_view>
@@ -75,7 +74,8 @@ void add_model_digests(const DigestOptions& options, ModelDigests& digests) {
 }
 
 // Every file of the model, the weights through the sources it holds open.
-Result<std::vector<FileTask>> file_tasks(const Model& model, const DigestOptions& options) {
+std::vector<FileTask> file_tasks(const Model& model, const DigestOptions& options,
+                                 std::vector<Problem>& problems) {
   std::vector<FileTask> tasks;
   std::map<std::string_view, std::size_t> held;
   for (const auto& shard : model.shards) {
@@ -85,13 +85,11 @@ Result<std::vector<FileTask>> file_tasks(const Model& model, const DigestOptions
   if (!options.h0) return tasks;
   for (const ModelFile& file : model.files) {
     if (held.contains(file.path) || file.format == "lfs-pointer") continue;
-    // A hub-cache repository lists its snapshot's files, which lie elsewhere;
-    // the weights are held open, the small files are not hashed then.
-    const std::filesystem::path path = std::filesystem::path(model.root) / file.path;
-    std::error_code error;
-    if (!std::filesystem::exists(path, error)) continue;
-    auto source = open_file(path.string(), file.path);
-    if (!source) return std::unexpected(source.error());
+    auto source = open_file(file.real_path, file.path);
+    if (!source) {
+      problems.push_back(std::move(source.error()));
+      continue;
+    }
     const Source* const opened = source->get();
     tasks.push_back({.source = opened, .opened = std::move(*source), .path = file.path});
   }
@@ -109,24 +107,23 @@ bool files_outnumber_threads(const std::vector<FileTask>& tasks, const DigestOpt
 }  // namespace
 
 Result<ModelDigests> digest_model(const Model& model, const DigestOptions& options) {
-  auto tasks = file_tasks(model, options);
-  if (!tasks) return std::unexpected(tasks.error());
   ModelDigests digests;
+  const std::vector<FileTask> tasks = file_tasks(model, options, digests.problems);
   const DigestPlan plan = plan_digests(model, options, digests.tensors);
   const ShardPlan no_tensors;
   const FilePass pass(model, options, digests.tensors,
-                      options.threads != 1 && !files_outnumber_threads(*tasks, options));
+                      options.threads != 1 && !files_outnumber_threads(tasks, options));
   std::uint64_t total = 0;
-  for (const FileTask& task : *tasks) total += task.source->size();
+  for (const FileTask& task : tasks) total += task.source->size();
   std::atomic<std::uint64_t> done = 0;
   const auto tell = [&](std::uint64_t bytes) {
     const std::uint64_t so_far = done.fetch_add(bytes) + bytes;
     if (options.progress.report) options.progress.report("hashing", so_far, total);
   };
-  std::vector<FileDigest> files(tasks->size());
+  std::vector<FileDigest> files(tasks.size());
   auto problem =
-      parallel_for(tasks->size(), options.threads, options.progress, [&](std::size_t index) {
-        const FileTask& task = (*tasks)[index];
+      parallel_for(tasks.size(), options.threads, options.progress, [&](std::size_t index) {
+        const FileTask& task = tasks[index];
         files[index] = {.path = task.path, .size = task.source->size()};
         return pass.run(*task.source, index < plan.shards.size() ? plan.shards[index] : no_tensors,
                         files[index], tell);

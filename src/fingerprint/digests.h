@@ -39,6 +39,7 @@ struct FileDigest {
 
 struct ModelDigests {
   std::vector<FileDigest> files = {};      // H0, sorted by path; empty when not asked for
+  std::vector<Problem> problems = {};      // files beside the weights that have no H0
   std::vector<TensorDigest> tensors = {};  // sorted by name
   std::string named =
       {};                // over (role or name, shape, tensor digest) lines; h2 where there, else h1
@@ -54,8 +55,9 @@ struct DigestOptions {
   Progress progress = {};
 };
 
-// Files are those of the model's directory; weights are read through the sources
-// the model holds open. Transposed tensors of F64 or integers get no H2 and H3.
+// Files are all those of the model; weights are read through the sources it holds
+// open. A file beside them that cannot be opened is a problem in the result, a
+// failing read is one instead of it. Transposed tensors of F64 or integers get no H2 and H3.
 Result<ModelDigests> digest_model(const Model& model, const DigestOptions& options = {});
 
 // One line of a published list of what files should be.

@@ -310,6 +310,8 @@ Result<Fingerprint> make_fingerprint(const Model& model, const FingerprintOption
                                       .threads = options.threads,
                                       .progress = options.progress});
   if (!digests) return std::unexpected(digests.error());
+  // Digests that lack a file would be compared as if there were no such file.
+  if (!digests->problems.empty()) return std::unexpected(digests->problems.front());
   fingerprint.digests = std::move(*digests);
   return fingerprint;
 }

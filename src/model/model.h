@@ -25,6 +25,7 @@ struct ModelFile {
   // "safetensors", "config", "card", "tokenizer", "lfs-pointer", "other", …
   std::string format = {};
   std::uint64_t size = 0;
+  std::string real_path = {};  // to open it, links resolved: of this machine, never reported
   // From an LFS pointer, a hub-cache blob or a checksum list beside it.
   std::optional<std::string> expected_sha256 = {};
   std::string expected_from = {};  // which of these

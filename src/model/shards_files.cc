@@ -96,14 +96,16 @@ void add_model_files(const ModelLayout& layout, const std::vector<WeightCandidat
     ModelFile file;
     file.path = listed.path;
     file.size = listed.size;
+    file.real_path = listed.real_path;
     file.format = std::string(side_file_kind(listed.path));
     const auto found = by_path.find(listed.path);
-    if (found != by_path.end() && found->second->pointer) {
+    const WeightCandidate* const weights = found == by_path.end() ? nullptr : found->second;
+    if (weights != nullptr && weights->pointer) {
       file.format = "lfs-pointer";
-      file.expected_sha256 = found->second->pointer->oid;
+      file.expected_sha256 = weights->pointer->oid;
       file.expected_from = "git-lfs pointer";
-    } else if (found != by_path.end() && found->second->format != nullptr) {
-      file.format = std::string(found->second->format->id);
+    } else if (weights != nullptr && weights->format != nullptr) {
+      file.format = std::string(weights->format->id);
     }
     const std::filesystem::path real(listed.real_path);
     if (listed.is_link && real.parent_path().filename() == "blobs") {

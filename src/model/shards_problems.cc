@@ -134,7 +134,7 @@ class Teller {
     for (const WeightSet& set : choice_.others)
       if (set.folder != folder) ++others;
     if (others == 0) return;
-    add("format-unsupported", folder.substr(0, folder.size() - 1),
+    add("several-weight-folders", folder.substr(0, folder.size() - 1),
         fmt::format("weights lie in several subfolders; only {} was read, {} other sets were not",
                     folder, others));
   }

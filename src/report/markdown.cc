@@ -117,6 +117,7 @@ void put_comparison(std::string& out, const Comparison& comparison, bool with_su
 
 void put_trouble(std::string& out, const Report& report) {
   std::vector<Cells> rows;
+  rows.reserve(report.findings.size() + report.problems.size());
   for (const Finding& each : report.findings) {
     rows.push_back({std::string(severity_name(each.level)), each.rule, each.subject, each.message,
                     each.remedy});
@@ -136,12 +137,12 @@ void put_digests(std::string& out, const ModelDigests& digests) {
   if (!digests.bag.empty()) out += fmt::format("- **bag**: {}\n", md(digests.bag));
   out += '\n';
   std::vector<Cells> rows;
+  rows.reserve(digests.files.size());
   for (const FileDigest& each : digests.files) rows.push_back({each.path, each.sha256});
   if (!rows.empty()) put_table(out, {"file", "sha256"}, rows);
 }
 
-void put_inventory(std::string& out, const Report& report) {
-  const ModelInfo& info = report.subject->info;
+void put_inventory(std::string& out, const ModelInfo& info, bool tensors) {
   const auto lines = architecture_lines(info);
   if (!lines.empty()) {
     out += "### Architecture\n\n";
@@ -149,13 +150,14 @@ void put_inventory(std::string& out, const Report& report) {
     out += '\n';
   }
   std::vector<Cells> rows;
+  rows.reserve(std::max(info.files.size(), info.tensors.size()));
   for (const ModelFile& each : info.files)
     rows.push_back({each.path, each.format, byte_size(each.size)});
   if (!rows.empty()) put_table(out, {"file", "format", "size"}, rows);
   rows.clear();
   for (const Claim& each : info.claims) rows.push_back({each.key, each.value, claim_place(each)});
   if (!rows.empty()) put_table(out, {"claim", "value", "where"}, rows);
-  if (!report.show_tensors) return;
+  if (!tensors) return;
   rows.clear();
   for (const StoredTensor& each : info.tensors) {
     rows.push_back({each.entry.name, each.entry.type_name, shape_text(each.entry.shape)});
@@ -178,6 +180,7 @@ std::string markdown(const Report& report, const RenderOptions& options) {
   put_lines(out, five_lines(report));
   if (report.subject) out += '\n';
   std::vector<Cells> rows;
+  rows.reserve(std::max(report.written.size(), report.declared.size()));
   for (const Written& each : report.written)
     rows.push_back({each.model, each.path, byte_size(each.size)});
   if (!rows.empty()) put_table(out, {"model", "fingerprint", "size"}, rows);
@@ -198,7 +201,7 @@ std::string markdown(const Report& report, const RenderOptions& options) {
     out += fmt::format("Assumption: {}\n\n{}\n\n", md(assumption()), md(legend()));
   }
   if (report.subject && report.comparisons.empty() && report.command != "digest") {
-    put_inventory(out, report);
+    put_inventory(out, report.subject->info, report.show_tensors);
   }
   if (report.subject && report.subject->digests) put_digests(out, *report.subject->digests);
   rows.clear();

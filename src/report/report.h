@@ -49,11 +49,11 @@ struct Written {
 
 // One expected digest held against the file it names.
 struct DigestCheck {
-  std::string file;
-  std::string expected;  // hex
-  std::string actual;    // hex; "" when the file is not there
-  std::string source;    // the list or pointer that names it
-  std::string state;     // match, mismatch, missing
+  std::string file = {};
+  std::string expected = {};  // hex
+  std::string actual = {};    // hex; "" when the file is not there
+  std::string source = {};    // the list or pointer that names it
+  std::string state = {};     // match, mismatch, missing
 };
 
 // What --expect asked for.

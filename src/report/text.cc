@@ -109,6 +109,7 @@ void put_rows(TextPage& page, const Comparison& comparison) {
   if (comparison.rows.empty()) return;
   page.heading("Tensors");
   std::vector<TextRow> rows;
+  rows.reserve(comparison.rows.size());
   for (const TensorRow& each : comparison.rows) {
     rows.push_back({.cells = {each.name, each.base_name, each.state,
                               each.relative_delta ? number_text(*each.relative_delta) : ""}});
@@ -203,6 +204,7 @@ void put_claims(TextPage& page, const ModelInfo& info) {
   if (info.claims.empty()) return;
   page.heading("Claims");
   std::vector<TextRow> rows;
+  rows.reserve(info.claims.size());
   for (const Claim& each : info.claims) {
     rows.push_back({.cells = {each.key, each.value, claim_place(each)}});
   }
@@ -248,8 +250,7 @@ void put_tensors(TextPage& page, const ModelInfo& info) {
              rows);
 }
 
-void put_inventory(TextPage& page, const Report& report) {
-  const ModelInfo& info = report.subject->info;
+void put_inventory(TextPage& page, const Report& report, const ModelInfo& info) {
   const auto lines = architecture_lines(info);
   if (!lines.empty()) {
     page.heading("Architecture");
@@ -261,8 +262,7 @@ void put_inventory(TextPage& page, const Report& report) {
 }
 
 // sha256sum's own line form, so that the lines can be saved and checked.
-void put_digests(TextPage& page, const Report& report) {
-  const ModelDigests& digests = *report.subject->digests;
+void put_digests(TextPage& page, const ModelDigests& digests, bool tensors) {
   if (!digests.files.empty()) {
     page.heading("Files (sha256)");
     for (const FileDigest& each : digests.files) page.labelled(each.sha256, each.path, 66);
@@ -270,7 +270,7 @@ void put_digests(TextPage& page, const Report& report) {
   page.heading("Model");
   if (!digests.named.empty()) page.labelled("named", digests.named, label_width);
   if (!digests.bag.empty()) page.labelled("bag", digests.bag, label_width);
-  if (!report.show_tensors) return;
+  if (!tensors) return;
   page.heading("Tensors");
   for (const TensorDigest& each : digests.tensors) {
     page.paragraph(each.name +
@@ -285,6 +285,7 @@ void put_checks(TextPage& page, const Report& report) {
   if (report.checks.empty()) return;
   page.heading("Expected digests");
   std::vector<TextRow> rows;
+  rows.reserve(report.checks.size());
   for (const DigestCheck& each : report.checks) {
     rows.push_back({.cells = {each.state, each.file, each.source},
                     .style = each.state == "match" ? Style::good : Style::bad});
@@ -336,9 +337,11 @@ std::string text(const Report& report, const RenderOptions& options) {
   put_reading(page, report);
   if (report.subject && (report.comparisons.empty() || report.show_tensors || report.show_files) &&
       report.command != "digest") {
-    put_inventory(page, report);
+    put_inventory(page, report, report.subject->info);
   }
-  if (report.subject && report.subject->digests) put_digests(page, report);
+  if (report.subject && report.subject->digests) {
+    put_digests(page, *report.subject->digests, report.show_tensors);
+  }
   put_checks(page, report);
   put_findings(page, report);
   if (report.expected) {

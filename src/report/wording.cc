@@ -71,10 +71,10 @@ bool is_about_origin(const Claim& claim) {
   return false;
 }
 
-std::string what_it_declares(const Report& report) {
+std::string what_it_declares(const ModelInfo& info) {
   std::vector<std::string> origin;
   std::vector<std::string> licence;
-  for (const Claim& claim : report.subject->info.claims) {
+  for (const Claim& claim : info.claims) {
     const std::string text = fmt::format("{} {} ({})", claim.key, claim.value, claim_place(claim));
     if (is_about_origin(claim)) origin.push_back(text);
     if (claim.kind == Claim::Kind::license) licence.push_back(text);
@@ -84,11 +84,10 @@ std::string what_it_declares(const Report& report) {
   return text;
 }
 
-std::string what_its_weights_show(const Report& report) {
+std::string what_its_weights_show(const Report& report, const Subject& subject) {
   if (report.comparisons.empty()) {
-    const bool digested = report.subject && report.subject->digests;
-    if (digested && !report.subject->digests->named.empty()) {
-      return "compared with nothing; their digest is " + report.subject->digests->named;
+    if (subject.digests && !subject.digests->named.empty()) {
+      return "compared with nothing; their digest is " + subject.digests->named;
     }
     return "compared with nothing; `pedigree audit MODEL --against BASE` tests descent";
   }
@@ -156,15 +155,16 @@ std::string how_sure_one(const Comparison& comparison) {
   return fmt::format("{}", fmt::join(parts, ", "));
 }
 
-std::string how_sure(const Report& report) {
+std::string how_sure(const Report& report, const Subject& subject) {
   if (report.comparisons.empty()) {
-    return report.subject && report.subject->digests ? "every byte named below was read"
-                                                     : "from metadata alone; no weights were read";
+    return subject.digests ? "every byte named below was read"
+                           : "from metadata alone; no weights were read";
   }
   if (report.comparisons.size() == 1) return how_sure_one(report.comparisons.front());
   std::vector<std::string> parts;
+  parts.reserve(report.comparisons.size());
   for (const Comparison& each : report.comparisons) {
-    parts.push_back(each.base + ": " + how_sure_one(each));
+    parts.push_back(fmt::format("{}: {}", each.base, how_sure_one(each)));
   }
   return fmt::format("{}", fmt::join(parts, "; "));
 }
@@ -239,8 +239,10 @@ std::string relation_in_words(const Verdict& verdict) {
 
 std::string differences_in_words(const Comparison& comparison) {
   std::vector<std::string> parts;
-  for (const auto& [field, values] : comparison.config_differences)
-    parts.push_back(field + " " + values);
+  parts.reserve(comparison.config_differences.size());
+  for (const auto& [field, values] : comparison.config_differences) {
+    parts.push_back(fmt::format("{} {}", field, values));
+  }
   return fmt::format("{}", fmt::join(parts, ", "));
 }
 
@@ -256,10 +258,10 @@ std::vector<LabelledLine> five_lines(const Report& report) {
   std::vector<LabelledLine> lines;
   if (!report.subject) return lines;
   lines.push_back({.label = "Model", .text = what_it_is(*report.subject)});
-  lines.push_back({.label = "Declares", .text = what_it_declares(report)});
-  lines.push_back({.label = "Weights", .text = what_its_weights_show(report)});
+  lines.push_back({.label = "Declares", .text = what_it_declares(report.subject->info)});
+  lines.push_back({.label = "Weights", .text = what_its_weights_show(report, *report.subject)});
   lines.push_back({.label = "Findings", .text = what_was_found(report)});
-  lines.push_back({.label = "Certainty", .text = how_sure(report)});
+  lines.push_back({.label = "Certainty", .text = how_sure(report, *report.subject)});
   return lines;
 }
 
@@ -344,7 +346,10 @@ std::vector<LabelledLine> architecture_lines(const ModelInfo& info) {
     add(lines, "roles", "read from shapes and order, because the names mean nothing");
   }
   std::vector<std::string> renames;
-  for (const auto& [ours, theirs] : built.renames) renames.push_back(ours + " for " + theirs);
+  renames.reserve(built.renames.size());
+  for (const auto& [ours, theirs] : built.renames) {
+    renames.push_back(fmt::format("{} for {}", ours, theirs));
+  }
   if (!renames.empty()) add(lines, "renames", joined(renames, shown_tensors));
   return lines;
 }

@@ -9,18 +9,16 @@
 namespace pedigree {
 namespace {
 
-void add_digests(Report& report, const Opened& opened, const RunOptions& run) {
+void add_digests(Report& report, Subject& subject, const Opened& opened, const RunOptions& run) {
   if (!opened.model) return;
   DigestOptions options;
   options.h2 = true;
   options.threads = run.threads;
   options.progress = run.progress;
   auto digests = digest_model(*opened.model, options);
-  if (digests) {
-    report.subject->digests = std::move(*digests);
-  } else {
-    fail(report, std::move(digests.error()));
-  }
+  if (!digests) return fail(report, std::move(digests.error()));
+  for (Problem& problem : digests->problems) fail(report, std::move(problem));
+  subject.digests = std::move(*digests);
 }
 
 }  // namespace
@@ -33,17 +31,17 @@ Report audit_model(const AuditRequest& request) {
     fail(report, opened.error());
     return report;
   }
-  const auto keep = *opened;
-  report.subject = subject_of(*keep);
-  take_problems(report, *keep);
-  if (request.digests) add_digests(report, *keep, request.run);
-  judge_against(report, *keep, request.against, store,
+  Subject& subject = report.subject.emplace(subject_of(**opened));
+  take_problems(report, **opened);
+  if (request.digests) add_digests(report, subject, **opened, request.run);
+  judge_against(report, **opened, request.against, store,
                 {.quick = request.quick, .details = request.details, .run = request.run});
   std::vector<Candidate> candidates;
+  candidates.reserve(report.comparisons.size());
   for (std::size_t i = 0; i < report.comparisons.size(); ++i) {
     candidates.push_back({.name = report.comparisons[i].base, .path = request.against[i]});
   }
-  const ModelInfo& info = report.subject->info;
+  const ModelInfo& info = subject.info;
   report.declared = hold_claims(info, candidates, report.comparisons);
   hold_recipe(info, candidates, report.joint, report.declared);
   report.findings = findings_of(info, report.declared, report.problems);

@@ -26,8 +26,7 @@ Report compared(const CompareRequest& request, OpenedStore& store) {
   } else {
     report.subject = subject_of(**subject);
     take_problems(report, **subject);
-    const auto keep = *subject;  // stays open whatever the store drops
-    judge_against(report, *keep, request.bases, store,
+    judge_against(report, **subject, request.bases, store,
                   {.quick = request.quick, .details = request.details, .run = request.run});
   }
   if (!request.expect.empty()) {

@@ -1,14 +1,20 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <span>
 #include <string_view>
 #include <utility>
 
+#include "base/digest.h"
+#include "base/files.h"
 #include "tasks/opened.h"
 #include "tasks/tasks.h"
 
 namespace pedigree {
 namespace {
+
+// The hub keeps larger files in LFS, which names them by SHA-256.
+constexpr std::uint64_t largest_in_git = std::uint64_t{64} << 20U;
 
 std::string_view last_part(std::string_view path) {
   return path.substr(path.find_last_of('/') + 1);  // npos + 1 is 0: the whole
@@ -27,22 +33,16 @@ const FileDigest* file_for(const std::vector<FileDigest>& files, const std::stri
   return &*std::ranges::find_if(files, has_name);
 }
 
-void add_check(Report& report, const ExpectedDigest& expected, const std::string& source) {
-  const FileDigest* file = file_for(report.subject->digests->files, expected.path);
-  DigestCheck check{.file = expected.path,
-                    .expected = expected.sha256,
-                    .actual = file == nullptr ? "" : file->sha256,
-                    .source = source,
-                    .state = "match"};
-  if (file == nullptr) check.state = "missing";
-  if (file != nullptr && file->sha256 != expected.sha256) check.state = "mismatch";
+// `check` holds what was expected and what is there, "" where nothing is.
+void add_check(Report& report, DigestCheck check) {
+  const bool missing = check.actual.empty();
+  check.state = missing ? "missing" : check.actual == check.expected ? "match" : "mismatch";
   if (check.state != "match") {
-    const char* code = file == nullptr ? "digest-file-missing" : "digest-mismatch";
-    const std::string message =
-        file == nullptr
-            ? fmt::format("{} names a file that is not there", source)
-            : fmt::format("{} asks for {}, the file has {}", source, expected.sha256, file->sha256);
-    const Problem problem = make_problem(code, expected.path, message);
+    const Problem problem =
+        make_problem(missing ? "digest-file-missing" : "digest-mismatch", check.file,
+                     missing ? fmt::format("{} names a file that is not there", check.source)
+                             : fmt::format("{} asks for {}, the file has {}", check.source,
+                                           check.expected, check.actual));
     report.findings.push_back({.rule = problem.code,
                                .level = problem.severity,
                                .message = problem.message,
@@ -53,22 +53,43 @@ void add_check(Report& report, const ExpectedDigest& expected, const std::string
 }
 
 // Hub-cache names and the like: digests that came with the model.
-void check_what_came_along(Report& report) {
-  for (const ModelFile& file : report.subject->info.files) {
-    if (!file.expected_sha256 || file.format == "lfs-pointer") continue;
-    add_check(report, {.path = file.path, .sha256 = *file.expected_sha256, .size = {}},
-              file.expected_from);
+void check_what_came_along(Report& report, const ModelInfo& info, const ModelDigests& digests) {
+  for (const ModelFile& file : info.files) {
+    if (file.format == "lfs-pointer") continue;
+    DigestCheck check{.file = file.path, .source = file.expected_from};
+    if (file.expected_sha256) {
+      const auto digest = std::ranges::find(digests.files, file.path, &FileDigest::path);
+      // One that could not be read has its problem already.
+      if (digest == digests.files.end()) continue;
+      check.expected = *file.expected_sha256;
+      check.actual = digest->sha256;
+    } else if (file.expected_git_sha1) {
+      const auto text = read_small_file(file.real_path, file.path, largest_in_git);
+      if (!text) continue;
+      check.expected = *file.expected_git_sha1;
+      check.actual = git_blob_sha1(std::as_bytes(std::span(*text)));
+    } else {
+      continue;
+    }
+    add_check(report, std::move(check));
   }
 }
 
-void check_lists(Report& report, const std::vector<std::string>& lists) {
+void check_lists(Report& report, const ModelDigests& digests,
+                 const std::vector<std::string>& lists) {
   for (const std::string& list : lists) {
     const auto expected = read_expected_digests(list);
     if (!expected) {
       fail(report, expected.error());
       continue;
     }
-    for (const ExpectedDigest& each : *expected) add_check(report, each, list);
+    for (const ExpectedDigest& each : *expected) {
+      const FileDigest* file = file_for(digests.files, each.path);
+      add_check(report, {.file = each.path,
+                         .expected = each.sha256,
+                         .actual = file == nullptr ? "" : file->sha256,
+                         .source = list});
+    }
   }
 }
 
@@ -82,10 +103,10 @@ Report digest_model_files(const DigestRequest& request) {
     fail(report, opened.error());
     return report;
   }
-  report.subject = subject_of(**opened);
+  Subject& subject = report.subject.emplace(subject_of(**opened));
   take_problems(report, **opened);
   if (!(*opened)->model) {
-    if (!report.subject->digests) {
+    if (!subject.digests) {
       fail(report,
            make_problem("not-a-model", request.model, "the fingerprint was made without digests"));
     }
@@ -106,9 +127,10 @@ Report digest_model_files(const DigestRequest& request) {
     fail(report, std::move(digests.error()));
     return report;
   }
-  report.subject->digests = std::move(*digests);
-  if (options.h0) check_what_came_along(report);
-  check_lists(report, request.verify);
+  for (Problem& problem : digests->problems) fail(report, std::move(problem));
+  const ModelDigests& made = subject.digests.emplace(std::move(*digests));
+  if (options.h0) check_what_came_along(report, subject.info, made);
+  check_lists(report, made, request.verify);
   return report;
 }
 

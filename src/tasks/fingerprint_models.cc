@@ -57,6 +57,7 @@ std::optional<Problem> write_fingerprint(Report& report, const Opened& opened, T
   const auto path = targets.path_for(opened.name());
   if (!path) return path.error();
   const std::string bytes = to_bytes(*made);
+  if (auto problem = not_finite(*made, opened.name())) report.problems.push_back(*problem);
   if (auto problem = write_atomically(*path, bytes)) return problem;
   report.scheme = made->scheme;
   report.written.push_back({.model = opened.name(),

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 #include <utility>
 
@@ -39,7 +40,7 @@ struct Sketch {
 };
 
 Result<Sketch> sketch_of(Opened& side, const Opened& other, const RunOptions& run) {
-  if (!side.model) return Sketch{.kept = &*side.stored};
+  if (!side.model) return Sketch{.kept = side.stored.get()};
   const SamplePlan plan = plan_for(side, other);
   FingerprintOptions options;
   options.threads = run.threads;
@@ -52,12 +53,10 @@ Result<Sketch> sketch_of(Opened& side, const Opened& other, const RunOptions& ru
     return Sketch{.kept = nullptr, .own = std::move(*made)};
   }
   auto& slot = plan.by_row ? side.by_row : side.by_token;
-  if (!slot) {
-    auto made = make_fingerprint(*side.model, options);
-    if (!made) return std::unexpected(std::move(made.error()));
-    slot = std::move(*made);
-  }
-  return Sketch{.kept = &*slot};
+  if (slot) return Sketch{.kept = &*slot};
+  auto made = make_fingerprint(*side.model, options);
+  if (!made) return std::unexpected(std::move(made.error()));
+  return Sketch{.kept = &slot.emplace(std::move(*made))};
 }
 
 // "" when the side can be asked at all.
@@ -96,6 +95,15 @@ Comparison compared(Opened& subject, Opened& base, const CompareOptions& options
               {.sketch = second->value(), .weights = base.model.get()}, options);
   comparison.subject = subject.name();
   comparison.base = base.name();
+  for (TensorRow& row : comparison.rows) {
+    if (row.relative_delta && !std::isfinite(*row.relative_delta)) row.relative_delta.reset();
+  }
+  if (auto problem = not_finite(first->value(), subject.name())) {
+    comparison.problems.push_back(std::move(*problem));
+  }
+  if (auto problem = not_finite(second->value(), base.name())) {
+    comparison.problems.push_back(std::move(*problem));
+  }
   return comparison;
 }
 
@@ -104,18 +112,8 @@ void add_base_problems(Comparison& comparison, const Opened& base) {
   if (!base.model) return;
   for (Problem problem : base.model->problems) {
     if (problem.severity != Severity::error) continue;
-    problem.file = base.name() + "/" + problem.file;
+    problem.file = base.name() + (problem.file.empty() ? "" : "/") + problem.file;
     comparison.problems.push_back(std::move(problem));
-  }
-}
-
-void note_outcome(Report& report, const Comparison& comparison, bool pointers) {
-  const auto interrupted = std::ranges::find(comparison.problems, "interrupted", &Problem::code);
-  if (interrupted != comparison.problems.end()) report.problems.push_back(*interrupted);
-  report.nothing_to_do = report.nothing_to_do || pointers;
-  if (comparison.verdict.derived == "inconclusive" &&
-      std::ranges::any_of(comparison.problems, hides_the_answer)) {
-    report.unreadable = true;
   }
 }
 
@@ -123,10 +121,20 @@ bool is_decided(const Comparison& comparison) {
   return comparison.verdict.derived != "inconclusive";
 }
 
+void note_outcome(Report& report, const Comparison& comparison, const Opened& base) {
+  const auto interrupted = std::ranges::find(comparison.problems, "interrupted", &Problem::code);
+  if (interrupted != comparison.problems.end()) report.problems.push_back(*interrupted);
+  const Standing standing = base.model ? standing_of(*base.model) : Standing::readable;
+  report.nothing_to_do = report.nothing_to_do || standing == Standing::nothing;
+  const bool hidden = standing == Standing::unreadable ||
+                      std::ranges::any_of(comparison.problems, hides_the_answer);
+  report.unreadable = report.unreadable || (hidden && !is_decided(comparison));
+}
+
 // Two bases of one name are told apart by their paths.
 void tell_apart(std::vector<Comparison>& comparisons, const std::vector<std::string>& bases) {
-  std::vector<std::string> names;
-  for (const Comparison& each : comparisons) names.push_back(each.base);
+  std::vector<std::string> names(comparisons.size());
+  std::ranges::transform(comparisons, names.begin(), &Comparison::base);
   for (std::size_t i = 0; i < comparisons.size(); ++i) {
     if (std::ranges::count(names, names[i]) > 1) comparisons[i].base = bases[i];
   }
@@ -168,8 +176,7 @@ void judge_against(Report& report, Opened& subject, const std::vector<std::strin
     }
     Comparison comparison = compared(subject, **base, compare_options, options.run);
     add_base_problems(comparison, **base);
-    const bool pointers = (*base)->model && (*base)->model->only_pointers;
-    note_outcome(report, comparison, pointers);
+    note_outcome(report, comparison, **base);
     report.comparisons.push_back(std::move(comparison));
     opened.push_back(bases.size() > 1 ? *base : nullptr);
   }

@@ -1,5 +1,7 @@
 #include "tasks/opened.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <filesystem>
@@ -31,12 +33,16 @@ constexpr std::array<std::string_view, 13> hiding = {"io-error",
                                                      "fingerprint-malformed",
                                                      "fingerprint-scheme"};
 
+// Where nothing else was there to read, what was left out may have been the weights.
+constexpr std::array<std::string_view, 3> left_out = {"format-unsupported", "not-a-regular-file",
+                                                      "symlink-escape"};
+
 Result<std::shared_ptr<Opened>> open_fingerprint(const std::string& path, const Source& source) {
   auto fingerprint = read_fingerprint(source);
   if (!fingerprint) return std::unexpected(std::move(fingerprint.error()));
   auto opened = std::make_shared<Opened>();
   opened->path = path;
-  opened->stored = std::move(*fingerprint);
+  opened->stored = std::make_unique<const Fingerprint>(std::move(*fingerprint));
   return opened;
 }
 
@@ -112,10 +118,34 @@ bool hides_the_answer(const Problem& problem) {
          std::ranges::find(hiding, problem.code) != hiding.end();
 }
 
+Standing standing_of(const Model& model) {
+  if (model.only_pointers) return Standing::nothing;
+  const bool hidden = std::ranges::any_of(model.problems, hides_the_answer);
+  const bool out_of_reach = std::ranges::any_of(model.problems, [](const Problem& problem) {
+    return std::ranges::find(left_out, problem.code) != left_out.end();
+  });
+  if (hidden || (model.tensors.empty() && out_of_reach)) return Standing::unreadable;
+  return model.tensors.empty() ? Standing::nothing : Standing::readable;
+}
+
+std::optional<Problem> not_finite(const Fingerprint& fingerprint, const std::string& name) {
+  const auto is_bad = [](const Moments& moments) { return !moments.finite; };
+  const auto first = std::ranges::find_if(fingerprint.moments, is_bad);
+  if (first == fingerprint.moments.end()) return std::nullopt;
+  const auto count = std::ranges::count_if(fingerprint.moments, is_bad);
+  std::string message = first->role;
+  if (first->layer >= 0) message += fmt::format(" of layer {}", first->layer);
+  if (first->expert >= 0) message += fmt::format(", expert {},", first->expert);
+  message += count == 1 ? " holds NaN or infinity"
+                        : fmt::format(" and {} more hold NaN or infinity", count - 1);
+  return make_problem("tensor-not-finite", name, std::move(message));
+}
+
 void fail(Report& report, Problem problem) {
   const bool nothing = problem.code == "no-weights" || problem.code == "weights-not-downloaded";
   report.nothing_to_do = report.nothing_to_do || nothing;
   report.unreadable = report.unreadable || (!nothing && problem.code != "interrupted");
+  if (std::ranges::find(report.problems, problem) != report.problems.end()) return;
   report.problems.push_back(std::move(problem));
 }
 
@@ -123,16 +153,9 @@ void take_problems(Report& report, const Opened& opened) {
   if (!opened.model) return;
   const Model& model = *opened.model;
   report.problems.insert(report.problems.end(), model.problems.begin(), model.problems.end());
-  const bool hidden = std::ranges::any_of(model.problems, hides_the_answer);
-  const bool unsupported = std::ranges::find(model.problems, "format-unsupported",
-                                             &Problem::code) != model.problems.end();
-  if (model.only_pointers) {
-    report.nothing_to_do = true;
-  } else if (hidden || (model.tensors.empty() && unsupported)) {
-    report.unreadable = true;
-  } else if (model.tensors.empty()) {
-    report.nothing_to_do = true;
-  }
+  const Standing standing = standing_of(model);
+  report.unreadable = report.unreadable || standing == Standing::unreadable;
+  report.nothing_to_do = report.nothing_to_do || standing == Standing::nothing;
 }
 
 Report new_report(std::string command) {

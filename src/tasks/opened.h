@@ -15,8 +15,9 @@ namespace pedigree {
 
 struct Opened {
   std::string path;
-  std::unique_ptr<Model> model;       // null when only a fingerprint is at hand
-  std::optional<Fingerprint> stored;  // what the fingerprint file holds
+  // One of the two is there: the weights, or what a fingerprint file holds.
+  std::unique_ptr<Model> model;
+  std::unique_ptr<const Fingerprint> stored;
 
   // Samples already taken of `model`: by token, and by row number.
   std::optional<Fingerprint> by_token;
@@ -45,7 +46,18 @@ Subject subject_of(const Opened& opened);
 // leave the rest trustworthy do not.
 bool hides_the_answer(const Problem& problem);
 
-// Adds `problem`, and what it means for the exit status.
+// What a model's problems leave of it.
+enum class Standing {
+  readable,
+  unreadable,  // they may hide the answer
+  nothing      // there are no weights, or nothing but pointers to them
+};
+Standing standing_of(const Model& model);
+
+// Tensors whose sampled values hold NaN or infinity, as one problem of `name`.
+std::optional<Problem> not_finite(const Fingerprint& fingerprint, const std::string& name);
+
+// Adds `problem`, once, and what it means for the exit status.
 void fail(Report& report, Problem problem);
 
 // Adds the problems of a model that was opened, likewise.

@@ -1,9 +1,11 @@
 #include "base/files.h"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -149,6 +151,39 @@ TEST_CASE("writing replaces the target whole and leaves nothing beside it") {
   CHECK_FALSE(write_atomically(scratch.at("out"), "new").has_value());
   CHECK(*read_small_file(scratch.at("out"), "out") == "new");
   CHECK(names(listed(scratch.at("."))) == "out ");
+}
+
+TEST_CASE("writing over a link changes what it leads to, and a file keeps its permissions") {
+  const Scratch scratch;
+  scratch.write("real", "old");
+  REQUIRE(::chmod(scratch.at("real").c_str(), 0640) == 0);
+  fs::create_symlink("real", scratch.at("link"));
+  CHECK_FALSE(write_atomically(scratch.at("link"), "new").has_value());
+  CHECK(fs::is_symlink(scratch.at("link")));
+  CHECK(*read_small_file(scratch.at("real"), "real") == "new");
+  CHECK((fs::status(scratch.at("real")).permissions() & fs::perms::mask) == fs::perms(0640));
+}
+
+TEST_CASE("a pipe or device is written to and stays what it is") {
+  const Scratch scratch;
+  const std::string pipe = scratch.at("pipe");
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  const auto unread = write_atomically(pipe, "x");  // must not wait for a reader
+  REQUIRE(unread.has_value());
+  CHECK(unread->code == "output-error");
+  const int reader = ::open(pipe.c_str(), O_RDONLY | O_NONBLOCK);
+  REQUIRE(reader >= 0);
+  CHECK_FALSE(write_atomically(pipe, "text").has_value());
+  std::array<char, 8> got = {};
+  CHECK(::read(reader, got.data(), got.size()) == 4);
+  CHECK(std::string_view(got.data(), 4) == "text");
+  ::close(reader);
+  CHECK(fs::is_fifo(pipe));
+  CHECK_FALSE(write_atomically("/dev/null", "x").has_value());
+  CHECK(fs::is_character_file("/dev/null"));
+  const auto full = write_atomically("/dev/full", "x");
+  REQUIRE(full.has_value());
+  CHECK(full->message == "No space left on device");
 }
 
 TEST_CASE("a write that cannot be is a problem and touches nothing") {

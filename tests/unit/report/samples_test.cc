@@ -8,8 +8,12 @@ Subject subject_named(const std::string& name) {
   ModelInfo& info = subject.info;
   info.name = name;
   info.formats = {"safetensors"};
-  info.files = {{"model.safetensors", "safetensors", 1'234'567, "ab12", "lfs-pointer"},
-                {hostile, "other", 12, std::nullopt, ""}};
+  info.files = {{.path = "model.safetensors",
+                 .format = "safetensors",
+                 .size = 1'234'567,
+                 .expected_sha256 = "ab12",
+                 .expected_from = "lfs-pointer"},
+                {.path = hostile, .format = "other", .size = 12}};
   info.architecture.family = "llama";
   info.architecture.family_title = "LLaMA";
   info.architecture.structure = "decoder/rmsnorm-pre/rope/gated-silu";

@@ -1,14 +1,20 @@
 // The verbs over the stored family and small broken models: what a report says
 // and which exit status it earns.
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
+#include "base/digest.h"
 #include "tasks/tasks.h"
+#include "tests/support/model_directory.h"
+#include "tests/support/safetensors_builder.h"
 #include "tests/support/schema_check.h"
 
 using namespace pedigree;
@@ -181,6 +187,77 @@ TEST_CASE("what cannot be read, or is not there, ends with 2") {
   CHECK(status_of(inspect_model({.model = "catalog:llama"})) == 2);
 }
 
+TEST_CASE("a model whose only weights could not be opened is not taken for an empty folder") {
+  const Folder folder;
+  REQUIRE(::mkfifo((folder.path / "model.safetensors").c_str(), 0600) == 0);
+  CHECK(status_of(inspect_model({.model = folder.path.string()})) == 2);
+  fs::remove(folder.path / "model.safetensors");
+  fs::create_symlink("/dev/zero", folder.path / "model.safetensors");
+  CHECK(status_of(inspect_model({.model = folder.path.string()})) == 2);
+}
+
+TEST_CASE("NaN in a tensor is told by name and never printed") {
+  const ModelDirectory copy;
+  fs::copy(family("A-ft"), copy.path(),
+           fs::copy_options::recursive | fs::copy_options::overwrite_existing);
+  {
+    const auto model = open_model(copy.path());
+    REQUIRE(model.has_value());
+    std::fstream file(copy.path("model.safetensors"),
+                      std::ios::in | std::ios::out | std::ios::binary);
+    for (const std::string_view name :
+         {"model.layers.0.mlp.up_proj.weight", "model.layers.1.self_attn.v_proj.weight"}) {
+      const auto tensor = std::ranges::find((*model)->tensors, name, [](const StoredTensor& each) {
+        return std::string_view(each.entry.name);
+      });
+      REQUIRE(tensor != (*model)->tensors.end());
+      file.seekp(static_cast<std::streamoff>(tensor->entry.extent.begin));
+      for (std::uint64_t i = 0; i < tensor->entry.extent.size() / 2; ++i) file.write("\xC0\x7F", 2);
+    }
+    REQUIRE(file.good());
+  }
+  const std::string said = "ffn.up of layer 0 and 1 more hold NaN or infinity";
+  for (const bool swapped : {false, true}) {
+    const std::string a = swapped ? family("A") : copy.path();
+    const std::string b = swapped ? copy.path() : family("A");
+    const Report report = compare_models({.subject = a, .bases = {b}, .details = true});
+    REQUIRE(report.comparisons.size() == 1);
+    const Comparison& comparison = report.comparisons[0];
+    const auto told = std::ranges::find(comparison.problems, "tensor-not-finite", &Problem::code);
+    REQUIRE(told != comparison.problems.end());
+    CHECK(told->message == said);
+    CHECK(told->file == "model");
+    CHECK(comparison.verdict.derived == "yes");
+    CHECK(comparison.rows.size() >= 30);
+    for (const std::string_view style : {"json", "text", "markdown"}) {
+      CHECK_FALSE(find_reporter(style)->render(report, {}).empty());
+    }
+    CHECK(complaints(report) == "");
+  }
+  const Folder out;
+  const Report report = fingerprint_models({.models = {copy.path()}, .to = out.path.string()});
+  const auto told = std::ranges::find(report.problems, "tensor-not-finite", &Problem::code);
+  REQUIRE(told != report.problems.end());
+  CHECK(told->message == said);
+  CHECK(status_of(report) == 0);
+}
+
+TEST_CASE("lists come from files and pipes, and what is neither is said to be so") {
+  const Folder folder;
+  CHECK(read_text_input(folder.put("list", "a\tb\n")) == Result<std::string>("a\tb\n"));
+  const std::string pipe = (folder.path / "pipe").string();
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  std::thread writer([&] {
+    const int end = ::open(pipe.c_str(), O_WRONLY);  // both ends wait for each other
+    static_cast<void>(::write(end, "x", 1));
+    ::close(end);
+  });
+  CHECK(read_text_input(pipe) == Result<std::string>("x"));
+  writer.join();
+  CHECK(read_text_input(folder.path.string()).error().message == "Is a directory");
+  CHECK(read_text_input("/nothing/here").error().code == "io-error");
+}
+
 TEST_CASE("an adapter alone is inconclusive and no error") {
   const Folder folder;
   // One F32 matrix of two values, as peft names it.
@@ -216,6 +293,34 @@ TEST_CASE("digests are held against lists of expectations") {
   const Report missing = digest_model_files({.model = family("A"), .verify = {gone}});
   CHECK(has_rule(missing, "digest-file-missing"));
   CHECK(status_of(missing) == 1);
+}
+
+TEST_CASE("the blobs of a hub cache are held against their names, weights or not") {
+  const std::string weights = SafetensorsBuilder().tensor("a", "F32", {1}, "four").build();
+  const std::string words = "{}";
+  const auto sha256_of = [](std::string_view text) { return to_hex(sha256(text)); };
+  for (const std::string& stored : {words, std::string("{ }")}) {
+    ModelDirectory cache("models--org--name");
+    cache.write("refs/main", "abc");
+    // The hub names small files by git's blob id: `git hash-object` of "{}".
+    const std::string config = "9e26dfeeb6e641a33dae4961196235bdb965b21b";
+    cache.write("blobs/" + config, stored);
+    cache.link("snapshots/abc/config.json", "../../blobs/" + config);
+    cache.write("blobs/" + sha256_of(weights), weights);
+    cache.write("blobs/" + sha256_of(words), stored);
+    cache.link("snapshots/abc/model.safetensors", "../../blobs/" + sha256_of(weights));
+    cache.link("snapshots/abc/tokenizer.json", "../../blobs/" + sha256_of(words));
+    const Report report = digest_model_files({.model = cache.path()});
+    REQUIRE(report.checks.size() == 3);
+    const std::string expected = stored == words ? "match" : "mismatch";
+    CHECK(report.checks[0].file == "config.json");
+    CHECK(report.checks[0].state == expected);
+    CHECK(report.checks[1].state == "match");
+    CHECK(report.checks[2].file == "tokenizer.json");
+    CHECK(report.checks[2].state == expected);
+    CHECK(has_rule(report, "digest-mismatch") == (stored != words));
+    CHECK_FALSE(has_rule(report, "digest-file-missing"));
+  }
 }
 
 TEST_CASE("fingerprints go where they are wanted, one file a model") {
