@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
-#include <numeric>
 
+#include "compare/assignment.h"
 #include "compare/joint_words.h"
 #include "compare/merge_copies.h"
 #include "compare/merge_entries.h"
@@ -137,8 +137,7 @@ class JointFinder {
   // training both on like data makes changes that look like shares. So one of
   // each family is kept, the one that weighs most.
   static std::vector<std::size_t> family_heads(const MergeParts& parts, const MergeFit& fit) {
-    std::vector<std::size_t> places(fit.candidates.size());
-    std::iota(places.begin(), places.end(), std::size_t{0});
+    std::vector<std::size_t> places = first_indices(fit.candidates.size());
     std::ranges::stable_sort(places, std::ranges::greater(),
                              [&](std::size_t j) { return fit.weight(j, parts); });
     std::vector<std::size_t> heads;
@@ -197,10 +196,22 @@ class JointFinder {
 
   // The fit's candidates in the order they were given in.
   static std::vector<std::size_t> by_request(const MergeFit& fit) {
-    std::vector<std::size_t> order(fit.candidates.size());
-    for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+    std::vector<std::size_t> order = first_indices(fit.candidates.size());
     std::ranges::sort(order, {}, [&](std::size_t i) { return fit.candidates[i]; });
     return order;
+  }
+
+  // Where candidates hold the same values, any split of their weight is as right;
+  // this one goes by what the other matrices show.
+  static std::vector<double> shared_among_twins(const PartFit& part,
+                                                const std::vector<double>& overall) {
+    std::vector<double> weights = part.weights;
+    for (std::size_t j = 0; j < weights.size(); ++j) {
+      if (part.twin[j] == j) continue;
+      weights[j] = overall[j];
+      weights[part.twin[j]] -= overall[j];
+    }
+    return weights;
   }
 
   static void add_fitted_parts(Joint& joint, const MergeParts& parts, const MergeFit& fit,
@@ -208,10 +219,11 @@ class JointFinder {
     const auto order = by_request(fit);
     for (std::size_t p = 0; p < parts.size(); ++p) {
       JointPart row{.layer = parts.part_layer(p), .role = parts.part_role(p)};
+      const auto weights = shared_among_twins(fit.parts[p], method.weights);
       for (const std::size_t i : order) {
-        if (method.base != i) row.weights.push_back(fit.parts[p].weights[i]);
+        if (method.base != i) row.weights.push_back(weights[i]);
       }
-      if (method.base) row.weights.push_back(fit.parts[p].weights[*method.base]);
+      if (method.base) row.weights.push_back(weights[*method.base]);
       if (!method.positions.empty()) {
         row.t = order.front() == 0 ? method.positions[p] : 1 - method.positions[p];
       }

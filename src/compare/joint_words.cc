@@ -14,18 +14,27 @@ using Outcome = Evidence::Outcome;
 
 std::string with_weights(const Joint& joint) {
   std::vector<std::string> names;
+  names.reserve(joint.parents.size());
   for (const JointParent& parent : joint.parents) {
     names.push_back(fmt::format("{} ({:.2f})", parent.name, parent.weight));
   }
   return fmt::format("{}", fmt::join(names, " and "));
 }
 
-std::string names_of(const Joint& joint) {
+std::vector<std::string> parent_names(const Joint& joint) {
   std::vector<std::string> names;
+  names.reserve(joint.parents.size());
   for (const JointParent& parent : joint.parents) names.push_back(parent.name);
+  return names;
+}
+
+std::string names_of(const Joint& joint) {
+  std::vector<std::string> names = parent_names(joint);
   if (joint.base) names.push_back(joint.base->name);
   return fmt::format("{}", fmt::join(names, ", "));
 }
+
+std::string base_name(const Joint& joint) { return joint.base ? joint.base->name : ""; }
 
 std::string not_needed(const Joint& joint) {
   if (joint.unneeded.empty()) return {};
@@ -94,7 +103,7 @@ Evidence fit_evidence(const Joint& joint, const MergeFit& fit, const Standing& s
           .stage = "aligned",
           .because = fmt::format(
               "Weighted sums of {} leave {:.2f} times what rounding into the stored type leaves; "
-              "the best of them alone leaves {:.1f} times that.",
+              "the best of them alone leaves {:.3g} times that.",
               names_of(joint), standing.ratio, standing.single_ratio)};
 }
 
@@ -125,12 +134,7 @@ Evidence entries_evidence(const Joint& joint, const EntryFit& fit, std::size_t m
           .because = fmt::format(
               "{:.1f} % of the sampled entries are {}'s, or that plus kept changes of {}; of "
               "those that differ from it {:.1f} %, against {:.1f} % by chance.",
-              100 * fit.matched, joint.base->name,
-              [&] {
-                std::vector<std::string> names;
-                for (const JointParent& parent : joint.parents) names.push_back(parent.name);
-                return fmt::format("{}", fmt::join(names, " and "));
-              }(),
+              100 * fit.matched, base_name(joint), fmt::join(parent_names(joint), " and "),
               100 * fit.matched_changed, 100 * fit.by_chance)};
 }
 
@@ -180,12 +184,13 @@ std::string entries_summary(const std::string& subject, const Joint& joint) {
         subject, names_of(joint));
   }
   std::vector<std::string> kept;
+  kept.reserve(joint.parents.size());
   for (const JointParent& parent : joint.parents) {
     kept.push_back(fmt::format("{} ({:.2f}, {:.0f} % of its changes kept)", parent.name,
                                parent.weight, 100 * parent.kept.value_or(0)));
   }
   return fmt::format("{} is {} {} merge of {} onto {}{}.", subject, article(joint.method),
-                     joint.method, fmt::join(kept, " and "), joint.base->name, not_needed(joint));
+                     joint.method, fmt::join(kept, " and "), base_name(joint), not_needed(joint));
 }
 
 }  // namespace pedigree

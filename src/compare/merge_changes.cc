@@ -36,17 +36,13 @@ bool is_near(double change, double value, double unit) {
   return std::abs(change - value) <= half_unit * unit + arithmetic * std::abs(value);
 }
 
-// The factor most entries agree on, were this parent alone in them.
-
 // 0 where under a fiftieth of the entries agree.
-
 double factor_of(const Counted& part, std::size_t parent) {
   const Stabbing peak = factor_peak(part, parent);
   return 50 * peak.count >= part.change.size() ? peak.place : 0;
 }
 
 // In means of two parents, the share of the first.
-
 double share_of_first(const Counted& part, const Values& factor, std::size_t a, std::size_t b) {
   std::vector<Interval> intervals;
   for (std::size_t i = 0; i < part.change.size(); ++i) {
@@ -60,13 +56,14 @@ double share_of_first(const Counted& part, const Values& factor, std::size_t a, 
     const double half = half_unit * part.unit[i] / std::abs(between);
     if (middle > 0 && middle < 1) intervals.push_back({middle - half, middle + half});
   }
-  return intervals.empty() ? 0.5 : most_covered(std::move(intervals)).place;
+  return intervals.empty() ? 0.5 : most_covered(intervals).place;
 }
 
 }  // namespace
 
-Stabbing most_covered(std::vector<Interval> intervals) {
+Stabbing most_covered(const std::vector<Interval>& intervals) {
   std::vector<std::pair<double, int>> ends;
+  ends.reserve(2 * intervals.size());
   for (const Interval& each : intervals) {
     ends.emplace_back(each.low, -1);  // opening sorts before closing at the same place
     ends.emplace_back(each.high, 1);
@@ -124,7 +121,7 @@ Stabbing factor_peak(const Counted& part, std::size_t parent) {
     const double half = half_unit * part.unit[i] / std::abs(own);
     if (middle > 0.02 && middle < 50) intervals.push_back({middle - half, middle + half});
   }
-  return most_covered(std::move(intervals));
+  return most_covered(intervals);
 }
 
 Recipe sums(const Counted& part) {

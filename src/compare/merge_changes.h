@@ -48,7 +48,7 @@ struct Stabbing {
   double place = 0;
   std::size_t count = 0;
 };
-Stabbing most_covered(std::vector<Interval> intervals);
+Stabbing most_covered(const std::vector<Interval>& intervals);
 
 // The factor on a parent's change that most entries agree on, were it alone in
 // them, and how many do.

@@ -88,6 +88,16 @@ void add_block_sources(CopiedPart& part, const Block& mine, const Fingerprint& s
   }
 }
 
+void add_gain_sources(CopiedPart& part, const Gains& mine, std::size_t candidate,
+                      const Fingerprint& other) {
+  for (const Gains& theirs : other.gains) {
+    if (theirs.role != mine.role || (theirs.layer < 0) != (mine.layer < 0)) continue;
+    if (holds_same(mine, theirs)) {
+      part.sources.push_back({.candidate = candidate, .layer = theirs.layer});
+    }
+  }
+}
+
 std::vector<CopiedPart> parts_of(const Fingerprint& subject,
                                  std::span<const JointCandidate> candidates) {
   std::vector<CopiedPart> parts;
@@ -105,12 +115,7 @@ std::vector<CopiedPart> parts_of(const Fingerprint& subject,
     CopiedPart part{.role = mine.role, .layer = mine.layer};
     part.size = static_cast<double>(mine.full_size);
     for (std::size_t j = 0; j < candidates.size(); ++j) {
-      for (const Gains& theirs : candidates[j].sketch->gains) {
-        if (theirs.role != mine.role || (theirs.layer < 0) != (mine.layer < 0)) continue;
-        if (holds_same(mine, theirs)) {
-          part.sources.push_back({.candidate = j, .layer = theirs.layer});
-        }
-      }
+      add_gain_sources(part, mine, j, *candidates[j].sketch);
     }
     parts.push_back(std::move(part));
   }

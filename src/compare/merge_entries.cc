@@ -1,6 +1,7 @@
 #include "compare/merge_entries.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 #include "compare/dense.h"
@@ -23,6 +24,7 @@ struct Mask {
 // How often a kept change is larger than a dropped one.
 double chance_of_larger(const Mask& mask) {
   std::vector<std::pair<double, bool>> all;
+  all.reserve(mask.kept.size() + mask.dropped.size());
   for (const double size : mask.kept) all.emplace_back(size, true);
   for (const double size : mask.dropped) all.emplace_back(size, false);
   std::ranges::sort(all);
@@ -111,27 +113,34 @@ class PartTally {
   }
 
  private:
+  // Do the parents' changes point one way? Nothing where one of them is too small
+  // to be told from none.
+  std::optional<bool> parents_agree(std::size_t entry) const {
+    bool agree = true;
+    for (const Values& change : part_.parents) {
+      if (std::abs(change[entry]) < 2 * part_.unit[entry]) return std::nullopt;
+      agree = agree && change[entry] * part_.parents.front()[entry] > 0;
+    }
+    return agree;
+  }
+
   // Only entries that can be read one way speak of masks.
   void note_masks(std::size_t entry, unsigned found) {
-    if (found == 0 || (found & (found - 1)) != 0) return;
-    unsigned subset = 0;
-    while ((found >> subset & 1U) == 0) ++subset;
-    bool agree = true;
-    for (std::size_t j = 0; j < masks_.size(); ++j) {
-      const double own = part_.parents[j][entry];
-      if (std::abs(own) < 2 * part_.unit[entry]) return;
-      agree = agree && own * part_.parents[0][entry] > 0;
-    }
-    if (!agree) {
+    if (!std::has_single_bit(found)) return;
+    const auto subset = static_cast<unsigned>(std::countr_zero(found));
+    const auto agree = parents_agree(entry);
+    if (!agree) return;
+    if (!*agree) {
       tally_.against_each_other += 1;
-      tally_.against_each_other_summed += (subset & (subset - 1)) != 0 ? 1 : 0;
+      tally_.against_each_other_summed += std::popcount(subset) > 1 ? 1 : 0;
+      return;
     }
     for (std::size_t j = 0; j < masks_.size(); ++j) {
       const bool is_kept = (subset >> j & 1U) != 0;
       const double size = std::abs(part_.parents[j][entry]);
-      if (agree) (is_kept ? masks_[j].kept : masks_[j].dropped).push_back(size);
-      tally_.seen[j] += agree ? 1 : 0;
-      tally_.kept[j] += agree && is_kept ? 1 : 0;
+      (is_kept ? masks_[j].kept : masks_[j].dropped).push_back(size);
+      tally_.seen[j] += 1;
+      tally_.kept[j] += is_kept ? 1 : 0;
     }
   }
 

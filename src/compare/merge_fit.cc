@@ -155,29 +155,31 @@ PartFit fit_distinct(const MergePart& part, std::span<const std::size_t> candida
 // A low-rank or partial fine-tune holds its base's very values in the matrices
 // it left alone. There the first of the two gets the weight, and neither would
 // be missed.
-PartFit fit_part(const MergePart& part, std::span<const std::size_t> candidates) {
-  std::vector<std::size_t> distinct;
-  std::vector<std::size_t> place(candidates.size());
-  std::vector<bool> is_alone(candidates.size(), true);
+std::vector<std::size_t> twins_of(const MergePart& part, std::span<const std::size_t> candidates) {
+  std::vector<std::size_t> twins = first_indices(candidates.size());
   for (std::size_t j = 0; j < candidates.size(); ++j) {
-    const auto twin = std::ranges::find_if(distinct, [&](std::size_t other) {
-      return part.candidates[candidates[other]] == part.candidates[candidates[j]];
-    });
-    place[j] = static_cast<std::size_t>(twin - distinct.begin());
-    if (twin == distinct.end()) {
-      distinct.push_back(j);
-    } else {
-      is_alone[j] = is_alone[*twin] = false;
+    for (std::size_t i = 0; i < j && twins[j] == j; ++i) {
+      if (part.candidates[candidates[i]] == part.candidates[candidates[j]]) twins[j] = i;
     }
   }
+  return twins;
+}
+
+PartFit fit_part(const MergePart& part, std::span<const std::size_t> candidates) {
+  PartFit fit{.weights = Values(candidates.size(), 0)};
+  fit.removal.assign(candidates.size(), 0);
+  fit.twin = twins_of(part, candidates);
   std::vector<std::size_t> chosen;
-  for (const std::size_t j : distinct) chosen.push_back(candidates[j]);
-  const PartFit found = fit_distinct(part, chosen);
-  PartFit fit{.weights = Values(candidates.size(), 0), .removal = Values(candidates.size(), 0)};
   for (std::size_t j = 0; j < candidates.size(); ++j) {
-    const bool is_first = distinct[place[j]] == j;
-    if (is_first) fit.weights[j] = found.weights[place[j]];
-    if (is_first && is_alone[j]) fit.removal[j] = found.removal[place[j]];
+    if (fit.twin[j] == j) chosen.push_back(candidates[j]);
+  }
+  const PartFit found = fit_distinct(part, chosen);
+  std::size_t next = 0;
+  for (std::size_t j = 0; j < candidates.size(); ++j) {
+    if (fit.twin[j] != j) continue;
+    fit.weights[j] = found.weights[next];
+    if (fit.shows(j)) fit.removal[j] = found.removal[next];
+    ++next;
   }
   measure_residual(part, candidates, fit);
   return fit;
@@ -192,6 +194,7 @@ class Collinearity {
 
   void add(const MergePart& part, std::span<const std::size_t> candidates) {
     std::vector<Values> values;
+    values.reserve(candidates.size());
     for (const std::size_t each : candidates) values.push_back(part.candidates[each]);
     gram_ += gram_of(values);
   }
@@ -267,6 +270,10 @@ SingleFit fit_single(const MergeParts& parts, std::size_t candidate) {
 
 }  // namespace
 
+bool PartFit::shows(std::size_t candidate) const {
+  return twin.empty() || std::ranges::count(twin, twin[candidate]) == 1;
+}
+
 double MergeFit::residual() const { return total(parts, &PartFit::residual); }
 double MergeFit::energy() const { return total(parts, &PartFit::energy); }
 double MergeFit::rounding() const { return total(parts, &PartFit::rounding); }
@@ -285,6 +292,7 @@ double MergeFit::weight(std::size_t candidate, const MergeParts& of) const {
   double sum = 0;
   double sizes = 0;
   for (std::size_t p = 0; p < parts.size(); ++p) {
+    if (!parts[p].shows(candidate)) continue;
     sum += parts[p].weights[candidate] * of.part_size(p);
     sizes += of.part_size(p);
   }
@@ -316,6 +324,7 @@ MergeFit fit_without_unneeded(const MergeParts& parts, std::vector<std::size_t> 
 
 std::vector<SingleFit> fit_singles(const MergeParts& parts) {
   std::vector<SingleFit> singles;
+  singles.reserve(parts.candidates());
   for (std::size_t j = 0; j < parts.candidates(); ++j) singles.push_back(fit_single(parts, j));
   return singles;
 }

@@ -12,7 +12,10 @@ namespace pedigree {
 
 // One matrix. Sums run over the entries whose unit is known.
 struct PartFit {
-  std::vector<double> weights = {};         // by the candidates of the fit
+  std::vector<double> weights = {};  // by the candidates of the fit
+  // The first candidate with the very same values in this matrix: itself, mostly.
+  // Weight and blame of twins fall to the first.
+  std::vector<std::size_t> twin = {};
   std::vector<double> removal = {};         // what the squared residual grows by without each
   double residual = 0;                      // Σ (subject − Σ w·candidate)²
   double energy = 0;                        // Σ subject²
@@ -21,6 +24,8 @@ struct PartFit {
   std::size_t samples = 0;
   std::size_t outside = 0;                      // entries further off than one rounding can be
   std::vector<std::size_t> other_outside = {};  // of a candidate, solved for from the others
+
+  bool shows(std::size_t candidate) const;  // that it has no twin here
 };
 
 struct MergeFit {
@@ -34,8 +39,8 @@ struct MergeFit {
   std::size_t samples() const;
   std::size_t outside() const;
   double rounding_ratio() const;  // root of residual() over rounding()
-  // The share of `candidate` (a place in `candidates`) over all parts, large
-  // matrices counting for more.
+  // The share of `candidate` (a place in `candidates`) over all parts that show
+  // it, large matrices counting for more.
   double weight(std::size_t candidate, const MergeParts& parts) const;
 };
 

@@ -93,21 +93,21 @@ class MethodFinder {
       double sum = 0;
       double precision = 0;
       std::vector<double> weights;
+      double allowed = 0;
       for (std::size_t p = 0; p < fit_.parts.size(); ++p) {
+        if (!fit_.parts[p].shows(j)) continue;
         const double error = std::max(error_of(p, j), 1e-9);
         sum += fit_.parts[p].weights[j] / (error * error);
         precision += 1 / (error * error);
+        allowed += error * error;
         weights.push_back(fit_.parts[p].weights[j]);
       }
-      const double common = sum / precision;
+      const double common = precision > 0 ? sum / precision : 0;
       double spread = 0;
-      double allowed = 0;
-      for (std::size_t p = 0; p < weights.size(); ++p) {
-        spread += (weights[p] - common) * (weights[p] - common);
-        allowed += error_of(p, j) * error_of(p, j);
-      }
-      spread = std::sqrt(spread / static_cast<double>(weights.size()));
-      allowed = std::sqrt(allowed / static_cast<double>(weights.size()));
+      for (const double weight : weights) spread += (weight - common) * (weight - common);
+      const auto count = static_cast<double>(std::max<std::size_t>(1, weights.size()));
+      spread = std::sqrt(spread / count);
+      allowed = std::sqrt(allowed / count);
       const bool varies = spread > std::max(0.01, 4 * allowed);
       method_.varies = method_.varies || varies;
       method_.weights.push_back(varies ? fit_.weight(j, parts_) : common);

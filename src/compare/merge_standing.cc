@@ -27,15 +27,26 @@ bool every_matrix_fits(const MergeFit& fit) {
   return static_cast<double>(fitting) >= nearly_all * static_cast<double>(fit.parts.size());
 }
 
+constexpr double smallest_weight = 0.02;  // that a matrix can be solved for
+
 // Whole-number weights keep a sum on the grid of stored numbers, so that hardly
 // anything is rounded, and copies not at all.
 bool is_on_grid(const PartFit& part) {
-  return std::ranges::all_of(
-      part.weights, [](double weight) { return std::abs(weight - std::round(weight)) < 0.002; });
+  return std::ranges::all_of(part.weights, [](double weight) {
+    return std::abs(weight - std::round(weight)) < smallest_weight;
+  });
 }
 
-// What the residual looks like as the rounding of the subject, or of a candidate
-// solved for from the others; over the matrices that `chosen` names.
+// What is left over, as a rounding: root mean square over what one rounding
+// leaves, and the share of entries within half a unit.
+struct Rounding {
+  double ratio = 0;
+  double inside = 0;
+};
+
+// The residual as the rounding of the subject, or of a candidate solved for from
+// the others. Matrices on the grid say nothing about sizes, so they are left out
+// unless there are no others.
 class Roundings {
  public:
   explicit Roundings(const MergeFit& fit)
@@ -43,46 +54,46 @@ class Roundings {
 
   bool all_on_grid() const { return all_on_grid_; }
 
-  double own_ratio() const {
-    return ratio([](const PartFit& part) { return part.rounding; });
+  Rounding own() const {
+    return over([](const PartFit&) { return true; }, subject_noise, subject_outside);
   }
-  double ratio_of(std::size_t candidate) const {
-    return ratio([candidate](const PartFit& part) {
-      return part.weights[candidate] * part.weights[candidate] * part.other_rounding[candidate];
-    });
+  // The subject's, in the matrices that hold a share of the candidate.
+  Rounding own_beside(std::size_t candidate) const {
+    return over(holding(candidate), subject_noise, subject_outside);
   }
-  double own_inside() const {
-    return inside([](const PartFit& part) { return part.outside; });
-  }
-  double inside_of(std::size_t candidate) const {
-    return inside([candidate](const PartFit& part) { return part.other_outside[candidate]; });
+  Rounding of(std::size_t candidate) const {
+    return over(
+        holding(candidate),
+        [candidate](const PartFit& part) {
+          return part.weights[candidate] * part.weights[candidate] * part.other_rounding[candidate];
+        },
+        [candidate](const PartFit& part) { return part.other_outside[candidate]; });
   }
 
  private:
-  bool speaks(const PartFit& part) const { return all_on_grid_ || !is_on_grid(part); }
-
-  template <class Noise>
-  double ratio(Noise noise_of) const {
-    double residual = 0;
-    double noise = 0;
-    for (const PartFit& part : fit_.parts) {
-      if (!speaks(part)) continue;
-      residual += part.residual;
-      noise += noise_of(part);
-    }
-    return noise > 0 ? std::sqrt(residual / noise) : HUGE_VAL;
+  static double subject_noise(const PartFit& part) { return part.rounding; }
+  static std::size_t subject_outside(const PartFit& part) { return part.outside; }
+  static auto holding(std::size_t candidate) {
+    return [candidate](const PartFit& part) {
+      return std::abs(part.weights[candidate]) > smallest_weight;
+    };
   }
 
-  template <class Outside>
-  double inside(Outside outside_of) const {
+  template <class Chosen, class Noise, class Outside>
+  Rounding over(Chosen chosen, Noise noise_of, Outside outside_of) const {
+    double residual = 0;
+    double noise = 0;
     double outside = 0;
     double samples = 0;
     for (const PartFit& part : fit_.parts) {
-      if (!speaks(part)) continue;
+      if ((!all_on_grid_ && is_on_grid(part)) || !chosen(part)) continue;
+      residual += part.residual;
+      noise += noise_of(part);
       outside += static_cast<double>(outside_of(part));
       samples += static_cast<double>(part.samples);
     }
-    return samples > 0 ? 1 - outside / samples : 0;
+    return {.ratio = noise > 0 ? std::sqrt(residual / noise) : HUGE_VAL,
+            .inside = samples > 0 ? 1 - outside / samples : 0};
   }
 
   const MergeFit& fit_;
@@ -124,26 +135,29 @@ Computed computed_from_rounding(const MergeFit& fit, bool lattice) {
             .because = "the subject's values lie on a quantiser's lattice and the sum's do not"};
   }
   const Roundings seen(fit);
-  const double own = seen.own_ratio();
-  const double own_inside = seen.own_inside();
-  Computed computed{.subject = seen.all_on_grid() || own >= full_rounding, .inside = own_inside};
+  const bool on_grid = seen.all_on_grid();
+  const Rounding all = seen.own();
+  Computed computed{.subject = on_grid || all.ratio >= full_rounding, .inside = all.inside};
   double best_inside = 0;
   for (std::size_t j = 0; j < fit.candidates.size(); ++j) {
-    const double inside = seen.inside_of(j);
-    best_inside = std::max(best_inside, inside);
-    const double ratio = seen.ratio_of(j);
-    const bool less_often = own_inside >= inside + plainly_more_often;
+    const Rounding own = seen.own_beside(j);
+    const Rounding other = seen.of(j);
+    if (other.ratio >= full_rounding) best_inside = std::max(best_inside, other.inside);
+    const bool less_often = own.inside >= other.inside + plainly_more_often;
     const bool implausible =
-        !seen.all_on_grid() && (ratio < full_rounding || ratio >= plainly_larger * own);
+        !on_grid && (other.ratio < full_rounding || other.ratio >= plainly_larger * own.ratio);
     if (less_often || implausible) continue;
     computed.subject = false;
-    if (inside >= own_inside + plainly_more_often) computed.other = j;
+    if (other.inside >= own.inside + plainly_more_often) computed.other = j;
   }
   if (computed.subject) {
-    computed.because = fmt::format(
-        "{:.1f} % of its values are the sum rounded once; of no candidate's, solved for from the "
-        "others, are more than {:.1f} %",
-        100 * own_inside, 100 * best_inside);
+    computed.because =
+        fmt::format("{:.1f} % of its values are the sum rounded once; ", 100 * all.inside);
+    computed.because +=
+        best_inside > 0
+            ? fmt::format("of no candidate's, solved for from the others, are more than {:.1f} %",
+                          100 * best_inside)
+            : "what is left is too little to be a candidate's own rounding";
   }
   return computed;
 }

@@ -125,6 +125,7 @@ std::vector<LabelledLine> joint_lines(const Joint& joint) {
 
 std::vector<ParentRow> parent_rows(const Joint& joint) {
   std::vector<ParentRow> rows;
+  rows.reserve(joint.parents.size() + 1);
   for (const JointParent& each : joint.parents) rows.push_back(row_of(each, "parent"));
   if (joint.base) rows.push_back(row_of(*joint.base, "base"));
   return rows;

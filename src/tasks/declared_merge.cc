@@ -64,18 +64,32 @@ class RecipeReader {
       : model_(model), candidates_(candidates) {}
 
   Recipe read() {
+    file_ = recipe_file();
     for (const Claim& claim : model_.claims) {
+      if (claim.file != file_) continue;
       if (claim.kind == Claim::Kind::merge_recipe) add_parent(claim);
       if (claim.key.ends_with("merge_method")) {
         recipe_.one_stage = recipe_.one_stage && recipe_.method == nullptr;
         recipe_.method = &claim;
       }
     }
-    for (const Claim& claim : model_.claims) add_parameter(claim);
+    for (const Claim& claim : model_.claims) {
+      if (claim.file == file_) add_parameter(claim);
+    }
     return std::move(recipe_);
   }
 
  private:
+  // Cards repeat the recipe; its own file comes first.
+  std::string recipe_file() const {
+    std::string file;
+    for (const Claim& claim : model_.claims) {
+      if (!claim.key.ends_with("merge_method")) continue;
+      if (file.empty() || !claim.file.ends_with(".md")) file = claim.file;
+    }
+    return file;
+  }
+
   std::string candidate_of(const Claim& claim) const {
     const auto at = std::ranges::find_if(
         candidates_, [&](const Candidate& each) { return names_candidate(claim, each); });
@@ -122,6 +136,7 @@ class RecipeReader {
 
   const ModelInfo& model_;
   const std::vector<Candidate>& candidates_;
+  std::string file_;
   Recipe recipe_;
 };
 
