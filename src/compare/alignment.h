@@ -16,11 +16,11 @@ namespace pedigree {
 struct FfnMatch {
   FfnPlace subject = {};
   FfnPlace base = {};
-  bool by_index = true;          // neuron i is neuron i
-  NeuronPairs neurons = {};      // when not by index: those that were found
-  std::size_t looked_up = 0;     // neurons asked for their partner
-  std::size_t found = 0;         // of these
-  double distance = 0;           // ‖difference‖ over the root of both lengths, on what was sampled
+  bool by_index = true;       // neuron i is neuron i
+  NeuronPairs neurons = {};   // when not by index: those that were found
+  std::size_t looked_up = 0;  // neurons asked for their partner
+  std::size_t found = 0;      // of these
+  double distance = 0;        // ‖difference‖ over the root of both lengths, on what was sampled
 };
 
 struct Alignment {

@@ -67,8 +67,7 @@ Result<RankCount> rank_of(const Side& subject, const Side& base, const Alignment
   if (!both) {
     return rank_of_change(change.subject, change.base, change.subject_type, true);
   }
-  const auto mine =
-      spread_part(*subject.weights, change.role, change.subject_layer, change.expert);
+  const auto mine = spread_part(*subject.weights, change.role, change.subject_layer, change.expert);
   if (!mine) return std::unexpected(mine.error());
   const std::string& role = change.base_role.empty() ? change.role : change.base_role;
   const auto theirs = spread_part(*base.weights, role, change.base_layer, change.base_expert);

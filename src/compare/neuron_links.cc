@@ -73,10 +73,8 @@ std::vector<NeuronLink> neuron_links(const Alignment& alignment, std::size_t pla
   std::vector<NeuronLink> links;
   if (mine == nullptr || theirs == nullptr) return links;
   for (const std::size_t i : spread_places(std::min(mine->rows, theirs->rows), limit)) {
-    links.push_back({.subject = blocks->first,
-                     .base = blocks->second,
-                     .subject_neuron = i,
-                     .base_neuron = i});
+    links.push_back(
+        {.subject = blocks->first, .base = blocks->second, .subject_neuron = i, .base_neuron = i});
   }
   return links;
 }
@@ -110,8 +108,7 @@ Result<Matrix> linked_rows(const Model& model, const std::vector<NeuronLink>& li
     if (!values) return std::unexpected(std::move(values.error()));
     for (std::size_t i = 0; i < neurons.size(); ++i) {
       for (std::size_t j = 0; j < dimensions.size(); ++j) {
-        const std::size_t from =
-            down ? j * neurons.size() + i : i * dimensions.size() + j;
+        const std::size_t from = down ? j * neurons.size() + i : i * dimensions.size() + j;
         rows.at(begin + i, j) = static_cast<double>((*values)[from]);
       }
     }

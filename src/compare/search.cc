@@ -295,14 +295,11 @@ class Searcher {
     note(std::move(evidence));
     if (p > certain) return false;
     decide("responses", p, map);
-    std::erase_if(search_.descent.alignment.layers,
-                  [&](const auto& pair) {
-                    return !stands_out(cell(pair.first, pair.second),
-                                       answers.choices(pair.first, pair.second));
-                  });
+    std::erase_if(search_.descent.alignment.layers, [&](const auto& pair) {
+      return !stands_out(cell(pair.first, pair.second), answers.choices(pair.first, pair.second));
+    });
     search_.descent.alignment.experts =
-        indexed_matches(answers, search_.descent.alignment.layers, Seen::answers,
-                        options_.threads);
+        indexed_matches(answers, search_.descent.alignment.layers, Seen::answers, options_.threads);
     search_.supporting = search_.descent.alignment.layers.size();
     search_.descent.alignment.hidden_by_index = false;
     search_.descent.reparametrised = true;

@@ -17,14 +17,14 @@ namespace pedigree {
 
 struct Search {
   std::vector<Evidence> evidence = {};
-  std::optional<std::string> stage = {};  // that rejected independence
-  double log10_p = 0;                     // there, every try paid for
-  bool assumed_null = false;              // two-view
-  std::size_t supporting = 0;             // layers and groups that speak for it
-  Descent descent = {};                   // how the parts stand against each other
-  bool all_stages_ran = false;            // of those that apply
-  std::string missing = {};               // what did not run, in words
-  std::optional<Problem> problem = {};    // reading failed
+  std::optional<std::string> stage = {};        // that rejected independence
+  double log10_p = 0;                           // there, every try paid for
+  bool assumed_null = false;                    // two-view
+  std::size_t supporting = 0;                   // layers and groups that speak for it
+  Descent descent = {};                         // how the parts stand against each other
+  bool all_stages_ran = false;                  // of those that apply
+  std::string missing = {};                     // what did not run, in words
+  std::optional<Problem> problem = {};          // reading failed
   std::shared_ptr<const FfnPairs> blocks = {};  // feed-forward neurons by index, as they were tried
 };
 

@@ -148,8 +148,7 @@ Result<Readers> readers_of(const Model& model, int layer, const std::vector<Neur
 std::vector<NeuronLink> all_of(const FfnPlace& place, std::uint64_t count) {
   std::vector<NeuronLink> links;
   for (std::uint64_t i = 0; i < count; ++i) {
-    links.push_back(
-        {.subject = place, .base = place, .subject_neuron = i, .base_neuron = i});
+    links.push_back({.subject = place, .base = place, .subject_neuron = i, .base_neuron = i});
   }
   return links;
 }
