@@ -14,7 +14,7 @@ struct Change {
   std::string role;
   int subject_layer = -1;
   int base_layer = -1;
-  int expert = -1;          // of the subject
+  int expert = -1;             // of the subject
   std::string base_role = {};  // where it is another: of a dense block an expert was made from
   int base_expert = -1;
   Matrix subject = {};

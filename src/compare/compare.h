@@ -95,8 +95,8 @@ struct ExpertLink {
 struct Experts {
   std::uint64_t subject = 0;  // in a layer; 0 for a dense model
   std::uint64_t base = 0;
-  std::vector<ExpertLink> map = {};      // by (layer, expert)
-  std::optional<double> covered = {};    // of the dense side's neurons, those found in experts
+  std::vector<ExpertLink> map = {};    // by (layer, expert)
+  std::optional<double> covered = {};  // of the dense side's neurons, those found in experts
 };
 
 struct Verdict {

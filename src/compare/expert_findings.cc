@@ -158,10 +158,10 @@ class Finder {
     if (many_is_subject_) findings_.kept_ffn = cover.covered;
     if (!cover.is_incomplete()) return;
     findings_.mechanisms.emplace_back("pruned");
-    findings_.sign = DirectionSign{
-        .base_is_parent = many_is_subject_,
-        .because = fmt::format("the experts of the {} lack neurons that the {} has", many_name(),
-                               few_name())};
+    findings_.sign =
+        DirectionSign{.base_is_parent = many_is_subject_,
+                      .because = fmt::format("the experts of the {} lack neurons that the {} has",
+                                             many_name(), few_name())};
   }
 
   void name_upcycling(const Cover& cover) {
@@ -182,27 +182,44 @@ class Finder {
   }
 
   void keep_experts(std::size_t count) {
-    findings_.kept_experts = on_report_grid(static_cast<double>(count) /
-                                            static_cast<double>(layers_.front().many));
+    findings_.kept_experts =
+        on_report_grid(static_cast<double>(count) / static_cast<double>(layers_.front().many));
   }
 
   void find_expert_changes() {
+    const bool as_many = std::ranges::all_of(
+        layers_, [](const LayerGroups& layer) { return layer.many == layer.few; });
+    if (!as_many && find_division()) return;
     const auto matched = static_cast<std::ptrdiff_t>(alignment_.experts.size());
     const auto redealt = std::ranges::count(alignment_.experts, false, &FfnMatch::by_index);
-    const auto renumbered = std::ranges::count_if(
-        alignment_.experts,
-        [](const FfnMatch& match) { return match.subject.expert != match.base.expert; });
     if (2 * redealt > matched) {
       findings_.transforms.emplace_back("neuron-permute");
       findings_.reparametrised = true;
     }
-    const bool as_many = std::ranges::all_of(
-        layers_, [](const LayerGroups& layer) { return layer.many == layer.few; });
-    if (as_many && 2 * renumbered > matched) {
+    if (!as_many) {
+      find_fewer_experts();
+      return;
+    }
+    const auto renumbered = std::ranges::count_if(
+        alignment_.experts,
+        [](const FfnMatch& match) { return match.subject.expert != match.base.expert; });
+    if (2 * renumbered > matched) {
       findings_.transforms.emplace_back("expert-permute");
       findings_.reparametrised = true;
     }
-    if (!as_many) find_fewer_experts();
+  }
+
+  // Experts divided into smaller ones.
+  bool find_division() {
+    const Cover cover = cover_of(layers_, pairs_);
+    const auto several = std::ranges::count_if(layers_, &LayerGroups::each_has_several);
+    if (cover.found == 0 || !cover.is_division() ||
+        2 * static_cast<std::size_t>(several) < layers_.size()) {
+      return false;
+    }
+    findings_.mechanisms = {"moe-upcycled"};
+    name_upcycling(cover);
+    return true;
   }
 
   // Only where every block of the smaller side has its counterpart are the others left

@@ -18,7 +18,7 @@ struct ExpertFindings {
   bool reparametrised = false;
   std::vector<std::string> transforms = {};
   std::optional<DirectionSign> sign = {};
-  std::optional<double> kept_ffn = {};  // shares of the base's, where the subject is the one
+  std::optional<double> kept_ffn = {};      // shares of the base's, where the subject is the one
   std::optional<double> kept_experts = {};  // that has fewer
   std::vector<Evidence> evidence = {};
 };

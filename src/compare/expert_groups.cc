@@ -65,9 +65,8 @@ std::vector<LayerGroups> grouped_experts(const LayerMap& layers, const FfnPairs&
       kept.insert(kept.end(), group.begin(), group.end());
     }
   }
-  std::ranges::sort(kept, {}, [](const FfnMatch& match) {
-    return std::pair(match.subject, match.base);
-  });
+  std::ranges::sort(kept, {},
+                    [](const FfnMatch& match) { return std::pair(match.subject, match.base); });
   matches = std::move(kept);
   return all;
 }

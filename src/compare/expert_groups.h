@@ -19,7 +19,7 @@ struct LayerGroups {
   bool few_is_dense = false;
   std::map<FfnPlace, std::vector<FfnMatch>> groups = {};  // nearest first
 
-  bool each_has_one() const;      // every block of the side with fewer has one counterpart
+  bool each_has_one() const;  // every block of the side with fewer has one counterpart
   bool each_has_several() const;
 };
 

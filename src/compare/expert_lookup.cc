@@ -35,9 +35,8 @@ std::vector<FfnPlace> in_layer(const std::vector<FfnPlace>& places, int layer) {
 }
 
 bool any_expert(const std::vector<FfnPlace>& places) {
-  return std::ranges::any_of(places, [](const FfnPlace& place) {
-    return place.kind != FfnPlace::Kind::dense;
-  });
+  return std::ranges::any_of(
+      places, [](const FfnPlace& place) { return place.kind != FfnPlace::Kind::dense; });
 }
 
 std::uint64_t values_of(const Model& model, const std::vector<FfnPlace>& places) {
@@ -50,8 +49,7 @@ std::uint64_t values_of(const Model& model, const std::vector<FfnPlace>& places)
 }
 
 std::vector<AskedLayer> layers_to_ask(const Model& subject, const Model& base,
-                                      const LayerMap& layers,
-                                      const std::vector<FfnMatch>& known) {
+                                      const LayerMap& layers, const std::vector<FfnMatch>& known) {
   const auto mine = ffn_places(subject);
   const auto theirs = ffn_places(base);
   std::vector<AskedLayer> asked;
@@ -136,8 +134,8 @@ class LayerLookup {
       for (const FfnPlace& other : layer_.few) {
         auto match = held_against(place, other);
         if (!match) return std::unexpected(std::move(match.error()));
-        if (!best || std::pair(match->found, -match->distance) >
-                         std::pair(best->found, -best->distance)) {
+        if (!best ||
+            std::pair(match->found, -match->distance) > std::pair(best->found, -best->distance)) {
           best = std::move(*match);
         }
       }

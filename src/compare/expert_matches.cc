@@ -172,7 +172,8 @@ std::vector<FfnPlace> missing_places(const FfnSketch& blocks, const Model& model
   std::ranges::set_difference(ffn_places(model), blocks.places, std::back_inserter(missing));
   if (missing.size() <= most_added) return missing;
   const auto depth = static_cast<std::size_t>(model.architecture.layers);
-  const auto layers = spread_places(depth, std::max<std::size_t>(1, most_added * depth / missing.size()));
+  const auto layers =
+      spread_places(depth, std::max<std::size_t>(1, most_added * depth / missing.size()));
   std::erase_if(missing, [&](const FfnPlace& place) {
     return !std::ranges::binary_search(layers, static_cast<std::size_t>(place.layer));
   });
@@ -248,8 +249,8 @@ std::vector<FfnMatch> indexed_matches(const FfnPairs& pairs, const LayerMap& lay
   std::size_t cells = 0;
   std::vector<std::pair<std::size_t, int>> asked;  // (layer, block of the side with more)
   for (std::size_t k = 0; k < all.size(); ++k) {
-    cells += static_cast<std::size_t>(all[k].many.size()) *
-             static_cast<std::size_t>(all[k].few.size());
+    cells +=
+        static_cast<std::size_t>(all[k].many.size()) * static_cast<std::size_t>(all[k].few.size());
     for (int i = all[k].many.first; i < all[k].many.last; ++i) asked.emplace_back(k, i);
   }
   std::vector<std::optional<FfnMatch>> answers(asked.size());
@@ -263,9 +264,8 @@ std::vector<FfnMatch> indexed_matches(const FfnPairs& pairs, const LayerMap& lay
   for (auto& answer : answers) {
     if (answer) matches.push_back(std::move(*answer));
   }
-  std::ranges::sort(matches, {}, [](const FfnMatch& match) {
-    return std::pair(match.subject, match.base);
-  });
+  std::ranges::sort(matches, {},
+                    [](const FfnMatch& match) { return std::pair(match.subject, match.base); });
   return matches;
 }
 

@@ -63,8 +63,8 @@ Differences indexed_differences(const FfnPairs& pairs, const std::vector<FfnMatc
     }
     all.push_back(std::move(difference));
   }
-  const bool alike = std::ranges::all_of(
-      all, [&](const auto& each) { return each.size() == all.front().size(); });
+  const bool alike =
+      std::ranges::all_of(all, [&](const auto& each) { return each.size() == all.front().size(); });
   if (!alike) all.clear();
   return all;
 }

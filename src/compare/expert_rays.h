@@ -24,8 +24,8 @@ struct Rays {
   };
   Shape shape = Shape::unclear;
   std::size_t blocks = 0;  // that could be held against each other
-  double cosine = 0;   // largest in size between two d_i of comparable length
-  double residue = 1;  // squared, of the best combination, against that of unrelated d_i
+  double cosine = 0;       // largest in size between two d_i of comparable length
+  double residue = 1;      // squared, of the best combination, against that of unrelated d_i
 };
 
 // `differences`: the d_i, all of one length.

@@ -69,9 +69,8 @@ FfnSketch from_sketch(const Fingerprint& sketch) {
 }
 
 bool holds_experts(const FfnSketch& blocks) {
-  return std::ranges::any_of(blocks.places, [](const FfnPlace& place) {
-    return place.kind != FfnPlace::Kind::dense;
-  });
+  return std::ranges::any_of(
+      blocks.places, [](const FfnPlace& place) { return place.kind != FfnPlace::Kind::dense; });
 }
 
 }  // namespace

@@ -53,9 +53,7 @@ class FfnPairs {
   Cell responses(int a, int b, bool screened = false) const;
 
   // One block pair, by their numbers in the sketches.
-  Cell block_neurons(int i, int j, bool screened) const {
-    return pairs_.neurons(i, j, screened);
-  }
+  Cell block_neurons(int i, int j, bool screened) const { return pairs_.neurons(i, j, screened); }
   Cell block_responses(int i, int j) const { return pairs_.responses(i, j); }
 
   // Block pairs that a layer pair chooses from, one at least.

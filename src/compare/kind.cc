@@ -340,12 +340,14 @@ class KindFinder {
     if (subject_.weights != nullptr && base_.weights != nullptr && !options_.quick) {
       auto pass = exact_pass(
           *subject_.weights, *base_.weights, descent_.alignment.layers,
-          {.wanted = [&](const CanonicalTensor& t) { return same.contains({t.role, t.layer, t.expert}); },
+          {.wanted =
+               [&](const CanonicalTensor& t) { return same.contains({t.role, t.layer, t.expert}); },
            .threads = options_.threads,
            .progress = options_.progress});
       if (!pass) return std::move(pass.error());
       for (const ExactTensor& tensor : pass->tensors) {
-        if (tensor.state == ExactTensor::State::changed) same.erase({tensor.role, tensor.layer, tensor.expert});
+        if (tensor.state == ExactTensor::State::changed)
+          same.erase({tensor.role, tensor.layer, tensor.expert});
       }
       if (same.empty()) return std::nullopt;
       list_changed_names(same);

@@ -15,7 +15,8 @@ constexpr std::uint64_t all_below = 512;
 constexpr std::size_t looked_up_of_many = 128;
 constexpr std::size_t chunk_bytes = std::size_t{8} << 20U;
 
-// A partner must be this far ahead of the next best to count: likeness is a gate cosine plus the size of an up and a down cosine.
+// A partner must be this far ahead of the next best to count: likeness is a gate cosine plus the
+// size of an up and a down cosine.
 constexpr double clear_lead = 0.2;
 
 std::vector<std::uint64_t> every(std::uint64_t count) {
@@ -192,16 +193,15 @@ Result<std::vector<std::uint64_t>> neurons_to_look_up(const Model& model, const 
   std::vector<std::uint64_t> neurons = every(rows->rows);
   if (rows->rows <= all_below) return neurons;
   std::vector<double> size(rows->rows);
-  auto problem =
-      stream_rows(model, *rows, chunk_bytes,
-                  [&](std::uint64_t first, std::span<const float> values) -> std::optional<Problem> {
-                    for (std::size_t i = 0; i * rows->cols < values.size(); ++i) {
-                      const double squares =
-                          sum_of_squares(values.subspan(i * rows->cols, rows->cols));
-                      size[first + i] = std::isfinite(squares) ? squares : 0;
-                    }
-                    return std::nullopt;
-                  });
+  auto problem = stream_rows(
+      model, *rows, chunk_bytes,
+      [&](std::uint64_t first, std::span<const float> values) -> std::optional<Problem> {
+        for (std::size_t i = 0; i * rows->cols < values.size(); ++i) {
+          const double squares = sum_of_squares(values.subspan(i * rows->cols, rows->cols));
+          size[first + i] = std::isfinite(squares) ? squares : 0;
+        }
+        return std::nullopt;
+      });
   if (problem) return std::unexpected(std::move(*problem));
   std::ranges::stable_sort(neurons, std::greater{}, [&](std::uint64_t i) { return size[i]; });
   neurons.resize(looked_up_of_many);

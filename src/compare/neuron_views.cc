@@ -144,10 +144,10 @@ std::vector<FfnPlace> viewed_places(const Model& model, const Model& other) {
   const bool equal_depth = model.architecture.layers == other.architecture.layers;
   const bool both = experts > 0 && experts_in(ffn_places(other)) > 0;
   const auto root = std::sqrt(static_cast<double>(experts));
-  const auto sampled =
-      sampled_indices(SamplingScheme{}, "expert", experts,
-                      both ? std::max(all_experts, static_cast<std::uint64_t>(std::ceil(1.5 * root)))
-                           : few_experts);
+  const auto sampled = sampled_indices(
+      SamplingScheme{}, "expert", experts,
+      both ? std::max(all_experts, static_cast<std::uint64_t>(std::ceil(1.5 * root)))
+           : few_experts);
   std::erase_if(places, [&](const FfnPlace& place) {
     return place.kind == FfnPlace::Kind::expert &&
            !std::ranges::binary_search(sampled, static_cast<std::uint64_t>(place.expert));
@@ -170,8 +170,8 @@ Result<std::vector<NeuronViews>> neuron_views(const Model& model, const ViewRequ
   if (!rows) return std::unexpected(std::move(rows.error()));
   const auto centred = centred_tokens(std::move(*rows), request.tokens.size(),
                                       model.architecture.norm == "layernorm");
-  auto problem = parallel_for(
-      views.size(), threads, progress, [&](std::size_t i) -> std::optional<Problem> {
+  auto problem =
+      parallel_for(views.size(), threads, progress, [&](std::size_t i) -> std::optional<Problem> {
         auto one = views_of_block(model, request.places[i], centred,
                                   request.neurons.empty() ? nullptr : &request.neurons[i]);
         if (!one) return std::move(one.error());

@@ -61,17 +61,17 @@ Result<std::vector<TensorRow>> tensor_rows(const Side& subject, const Side& base
                                            const std::vector<RoleChange>& change,
                                            const CompareOptions& options) {
   if (subject.weights != nullptr && base.weights != nullptr) {
-    const auto pass = exact_pass(*subject.weights, *base.weights, alignment.layers,
-                                 {.experts = &alignment.experts,
-                                  .threads = options.threads,
-                                  .progress = options.progress});
+    const auto pass = exact_pass(
+        *subject.weights, *base.weights, alignment.layers,
+        {.experts = &alignment.experts, .threads = options.threads, .progress = options.progress});
     if (!pass) return std::unexpected(pass.error());
     auto rows = rows_of(*pass, true);
     add_tensors_without_role(*subject.weights, rows);
     return rows;
   }
   if (subject.sketch.digests && base.sketch.digests) {
-    return rows_of(exact_pass(*subject.sketch.digests, *base.sketch.digests, alignment.layers), false);
+    return rows_of(exact_pass(*subject.sketch.digests, *base.sketch.digests, alignment.layers),
+                   false);
   }
   std::vector<TensorRow> rows;
   for (const RoleChange& part : change) {

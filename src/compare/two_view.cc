@@ -198,8 +198,7 @@ void map_layers(const std::vector<NeuronViews>& subject, const std::vector<Neuro
   std::vector<const BlockAgreement*> chosen;
   for (const BlockAgreement& block : result.blocks) {
     const int layer = subject[block.subject].place.layer;
-    const bool same_layer =
-        !chosen.empty() && subject[chosen.back()->subject].place.layer == layer;
+    const bool same_layer = !chosen.empty() && subject[chosen.back()->subject].place.layer == layer;
     if (!same_layer) {
       chosen.push_back(&block);
     } else if (block.neurons.size() > chosen.back()->neurons.size()) {

@@ -36,9 +36,9 @@ struct TwoView {
   LayerMap map = {};                        // layers whose agreement passes every rule
   std::vector<NeuronPairs> neurons = {};    // one list per entry of map, of its best block pair
   std::vector<BlockAgreement> blocks = {};  // all block pairs that pass, by (subject, base)
-  std::size_t mapped = 0;                 // layers that could have passed
-  std::size_t smallest = 0;               // agreement among the passing layers
-  std::size_t control = 0;                // largest agreement off the map
+  std::size_t mapped = 0;                   // layers that could have passed
+  std::size_t smallest = 0;                 // agreement among the passing layers
+  std::size_t control = 0;                  // largest agreement off the map
   std::size_t control_cells = 0;
   std::size_t looked_at = 0;  // neurons of the smaller side, largest layer
   bool decides = false;       // at least half of the layers pass

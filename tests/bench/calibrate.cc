@@ -76,12 +76,26 @@ Search searched(const Fingerprint& a, const Fingerprint& b) {
   return search({.sketch = a}, {.sketch = b}, options);
 }
 
+// Neurons are looked up in weights, which a sketch has not: on rows made for it.
+Evidence made_lookup(Flaw flaw, std::uint64_t seed) {
+  const Lookup found = look_up(made_rows(24, 64, flaw, 2 * seed + 1000003),
+                               made_rows(48, 64, flaw, 2 * seed + 1000004));
+  return {.statistic = "expert-lookup/1",
+          .outcome = Evidence::Outcome::measured,
+          .log10_p = log10_p(found.held_out),
+          .null = Evidence::Null::exact};
+}
+
 Outcome made_pair(std::uint64_t seed) {
-  const SketchShape shape = drawn_shape(seed);
+  SketchShape shape = drawn_shape(seed);
+  SketchShape other = shape;
+  draw_experts(shape, other, seed);
   const auto flaw = static_cast<Flaw>(seed % flaw_count);
-  return {.found = searched(made_sketch(shape, flaw, 2 * seed + 1),
-                            made_sketch(shape, flaw, 2 * seed + 2)),
-          .kind = std::string(flaw_name(flaw))};
+  Outcome outcome{.found = searched(made_sketch(shape, flaw, 2 * seed + 1),
+                                    made_sketch(other, flaw, 2 * seed + 2)),
+                  .kind = std::string(flaw_name(flaw))};
+  outcome.found.evidence.push_back(made_lookup(flaw, seed));
+  return outcome;
 }
 
 void count(Tallies& tallies, const Outcome& outcome) {

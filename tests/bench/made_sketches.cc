@@ -1,5 +1,6 @@
 #include "bench/made_sketches.h"
 
+#include <algorithm>
 #include <cmath>
 #include <random>
 #include <string>
@@ -20,10 +21,22 @@ class Maker {
     sketch.architecture.head_dim = shape_.head;
     sketch.architecture.norm = "rmsnorm";
     sketch.architecture.gated_mlp = true;
+    sketch.architecture.experts = static_cast<std::uint64_t>(shape_.experts);
     for (std::uint64_t i = 0; i < shape_.tokens; ++i)
       sketch.tokens.push_back({.row = i, .hash = i});
     for (int layer = -1; layer < shape_.layers; ++layer) add_layer(sketch, layer);
     return sketch;
+  }
+
+  NeuronRows rows(std::size_t count, std::size_t dimensions) {
+    NeuronRows made;
+    for (std::size_t i = 0; i < count; ++i) made.neurons.push_back(i);
+    for (Matrix* part : {&made.gate, &made.up, &made.down}) {
+      const auto drawn = values(count, dimensions);
+      *part = Matrix(count, dimensions);
+      std::ranges::copy(drawn, part->values.begin());
+    }
+    return made;
   }
 
  private:
@@ -37,6 +50,10 @@ class Maker {
     sketch.blocks.push_back(block("attn.o", layer, shape_.hidden, 2 * shape_.head));
     sketch.blocks.push_back(block("attn.q", layer, 2 * shape_.head, shape_.hidden));
     sketch.blocks.push_back(block("attn.v", layer, 2 * shape_.head, shape_.hidden));
+    if (shape_.experts > 0) {
+      add_experts(sketch, layer);
+      return;
+    }
     sketch.blocks.push_back(block("ffn.down", layer, shape_.hidden, shape_.units));
     sketch.blocks.push_back(block("ffn.gate", layer, shape_.units, shape_.hidden));
     sketch.blocks.push_back(block("ffn.up", layer, shape_.units, shape_.hidden));
@@ -45,6 +62,22 @@ class Maker {
       for (std::uint64_t i = 0; i < shape_.units; ++i) answers.units.push_back(i);
       answers.values = values(shape_.units, shape_.tokens);
       sketch.responses.push_back(std::move(answers));
+    }
+  }
+
+  void add_experts(Fingerprint& sketch, int layer) {
+    for (const char* role : {"moe.down", "moe.gate", "moe.up"}) {
+      const bool down = std::string_view(role) == "moe.down";
+      Block first = block(role, layer, down ? shape_.hidden : shape_.units,
+                          down ? shape_.units : shape_.hidden);
+      for (int expert = 0; expert < shape_.experts; ++expert) {
+        Block made = first;
+        made.expert = expert;
+        if (!shape_.experts_are_copies) made.values = values(made.rows.size(), made.cols.size());
+        for (float& each : made.values)
+          each += shape_.experts_are_copies ? each * 0.1F * normal_(random_) : 0;
+        sketch.blocks.push_back(std::move(made));
+      }
     }
   }
 
@@ -119,6 +152,19 @@ std::string_view flaw_name(Flaw flaw) {
 
 Fingerprint made_sketch(const SketchShape& shape, Flaw flaw, std::uint64_t seed) {
   return Maker(shape, flaw, seed).make();
+}
+
+NeuronRows made_rows(std::size_t count, std::size_t dimensions, Flaw flaw, std::uint64_t seed) {
+  const SketchShape shape;
+  return Maker(shape, flaw, seed).rows(count, dimensions);
+}
+
+void draw_experts(SketchShape& one, SketchShape& other, std::uint64_t seed) {
+  std::mt19937_64 random(seed ^ 0x6D6F65U);
+  if (random() % 3 != 0) return;
+  one.experts = 2 + static_cast<int>(random() % 3);
+  other.experts = random() % 2 == 0 ? 0 : 2 + static_cast<int>(random() % 3);
+  for (SketchShape* shape : {&one, &other}) shape->experts_are_copies = random() % 2 == 0;
 }
 
 SketchShape drawn_shape(std::uint64_t seed) {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "compare/neuron_lookup.h"
 #include "fingerprint/fingerprint.h"
 
 namespace pedigree {
@@ -17,6 +18,8 @@ struct SketchShape {
   std::uint64_t hidden = 64;  // sampled residual dimensions
   std::uint64_t head = 32;    // value channels of a head; two heads are sampled
   std::uint64_t tokens = 64;
+  int experts = 0;                  // in a layer; 0 for a dense model
+  bool experts_are_copies = false;  // of one block, changed a little: they share an order
 };
 
 enum class Flaw : unsigned char {
@@ -33,6 +36,12 @@ std::string_view flaw_name(Flaw flaw);
 
 // Two calls with unlike seeds are two independent models.
 Fingerprint made_sketch(const SketchShape& shape, Flaw flaw, std::uint64_t seed);
+
+// Neurons × `dimensions` of a block of `count`, as they are looked up by content.
+NeuronRows made_rows(std::size_t count, std::size_t dimensions, Flaw flaw, std::uint64_t seed);
+
+// One pair in three has experts on one side or on both.
+void draw_experts(SketchShape& one, SketchShape& other, std::uint64_t seed);
 
 // A shape drawn from those that occur: 2 to 126 layers, deep ones rarely.
 SketchShape drawn_shape(std::uint64_t seed);

@@ -43,6 +43,11 @@ def faults(expected, report):
     for key, value in expected.get("kept", {}).items():
         if abs(comparison.get("kept", {}).get(key, -1) - value) > 0.005:
             yield f"kept {comparison.get('kept')}, wanted {key} {value}"
+    experts = comparison.get("experts", {})
+    for key, value in expected.get("experts", {}).items():
+        got = len(experts.get("map", [])) if key == "links" else experts.get(key)
+        if got != value:
+            yield f"experts have {key} {got}, wanted {value}"
     for words in expected.get("summary_has", []):
         if words not in verdict.get("summary", "") + json.dumps(comparison, ensure_ascii=False):
             yield f"nowhere is {words!r} said"

@@ -75,8 +75,9 @@ class Model:
 
 
 READERS = ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"), ("mlp.gate_proj",
-                                                                         "mlp.up_proj")
-WRITERS = "self_attn.o_proj", "mlp.down_proj"
+                                                                         "mlp.up_proj", ".w1", ".w3",
+                                                                         "block_sparse_moe.gate")
+WRITERS = "self_attn.o_proj", "mlp.down_proj", ".w2"
 
 
 def neurons_selected(model, layer, chosen):
@@ -116,8 +117,10 @@ def fold_gains(model, _=None):
     for layer in model.layers:
         for norm, readers in zip(model.norms, READERS):
             gain = model.tensors[model.layer(layer, norm)]
-            for part in readers:
-                model.tensors[model.layer(layer, part)] *= gain
+            for name in model.tensors:
+                if name.startswith(f"model.layers.{layer}.") and any(
+                        name.endswith(f"{part}.weight") for part in readers):
+                    model.tensors[name] = model.tensors[name] * gain
             model.tensors[model.layer(layer, norm)] = ones
     model.tensors["lm_head.weight"] *= model.tensors["model.norm.weight"]
     model.tensors["model.norm.weight"] = ones
@@ -299,6 +302,123 @@ def round_to_four_bits(model, _):
             model.tensors[name] = (codes * step).reshape(values.shape).astype(np.float32)
 
 
+PROJECTIONS = {"gate": ("mlp.gate_proj", "w1"), "up": ("mlp.up_proj", "w3"),
+               "down": ("mlp.down_proj", "w2")}
+
+
+def expert_name(model, layer, expert, part):
+    return model.layer(layer, f"block_sparse_moe.experts.{expert}.{PROJECTIONS[part][1]}")
+
+
+def block_of(model, layer, expert=None):
+    """A layer's feed-forward block, or one of its experts: {"gate", "up", "down"}."""
+    return {part: model.tensors[model.layer(layer, dense) if expert is None
+                                else expert_name(model, layer, expert, part)]
+            for part, (dense, _) in PROJECTIONS.items()}
+
+
+def neurons_of(block, chosen):
+    return {part: v[:, chosen] if part == "down" else v[chosen] for part, v in block.items()}
+
+
+def with_noise(block, share, rng):
+    return {part: (v + rng.normal(0, v.std() * share, v.shape)).astype(np.float32)
+            for part, v in block.items()}
+
+
+def put_blocks(model, layer, blocks, rng):
+    """The blocks of a layer in place of those it had: its experts, with a fresh router."""
+    for name in [n for n in model.tensors if n.startswith(f"model.layers.{layer}.")
+                 and (".mlp." in n or "block_sparse_moe" in n)]:
+        del model.tensors[name]
+    for expert, block in enumerate(blocks):
+        for part, values in block.items():
+            model.tensors[expert_name(model, layer, expert, part)] = values
+    router = rng.normal(0, 0.02, (len(blocks), model.config["hidden_size"]))
+    model.tensors[model.layer(layer, "block_sparse_moe.gate")] = router.astype(np.float32)
+
+
+def with_experts(make):
+    """make(blocks, rng): from a layer's blocks, one or several, those of the child's experts."""
+    def alter(model, rng):
+        count = model.config.get("num_local_experts")
+        for layer in model.layers:
+            old = ([block_of(model, layer)] if count is None
+                   else [block_of(model, layer, expert) for expert in range(count)])
+            blocks = make(old, rng)
+            put_blocks(model, layer, blocks, rng)
+        model.config.update(architectures=["MixtralForCausalLM"], model_type="mixtral",
+                            num_local_experts=len(blocks), num_experts_per_tok=2,
+                            intermediate_size=blocks[0]["gate"].shape[0])
+    return alter
+
+
+def copied(count, share):
+    return with_experts(lambda old, rng: [with_noise(old[0], share, rng) for _ in range(count)])
+
+
+def copied_and_redealt(count, share):
+    return with_experts(lambda old, rng: [
+        with_noise(neurons_of(old[0], rng.permutation(len(old[0]["gate"]))), share, rng)
+        for _ in range(count)])
+
+
+def split_among(count):
+    """Every neuron in one expert, in no order (LLaMA-MoE)."""
+    return with_experts(lambda old, rng: [neurons_of(old[0], chosen) for chosen in np.array_split(
+        rng.permutation(len(old[0]["gate"])), count)])
+
+
+def half_anew(count):
+    """Experts of half the neurons, in no order, and half of these drawn afresh (Qwen1.5-MoE)."""
+    def make(old, rng):
+        blocks = []
+        for _ in range(count):
+            size = len(old[0]["gate"]) // 2
+            block = neurons_of(old[0], rng.permutation(len(old[0]["gate"]))[:size])
+            fresh = rng.permutation(size)[:size // 2]
+            for part, values in block.items():
+                drawn = rng.normal(0, values.std(), values.shape).astype(np.float32)
+                if part == "down":
+                    values[:, fresh] = drawn[:, fresh]
+                else:
+                    values[fresh] = drawn[fresh]
+            blocks.append(block)
+        return blocks
+    return with_experts(make)
+
+
+def take_experts(*kept, share=0.0):
+    return with_experts(lambda old, rng: [with_noise(old[e], share, rng) for e in kept])
+
+
+def renumber_experts(model, rng):
+    with_experts(lambda old, r: [old[e] for e in r.permutation(len(old))])(model, rng)
+
+
+def average_pairs(model, rng):
+    with_experts(lambda old, r: [{part: (a[part] + b[part]) / 2 for part in a}
+                                 for a, b in zip(old[::2], old[1::2])])(model, rng)
+
+
+def average_experts(model, _):
+    """One dense block a layer again, the mean of its experts."""
+    count = model.config["num_local_experts"]
+    for layer in model.layers:
+        blocks = [block_of(model, layer, expert) for expert in range(count)]
+        for name in [n for n in model.tensors if f".{layer}.block_sparse_moe" in n]:
+            del model.tensors[name]
+        for part, (dense, _) in PROJECTIONS.items():
+            mean = np.mean([block[part] for block in blocks], 0)
+            model.tensors[model.layer(layer, dense)] = mean.astype(np.float32)
+    for key in ("num_local_experts", "num_experts_per_tok"):
+        del model.config[key]
+    model.config.update(architectures=["LlamaForCausalLM"], model_type="llama")
+
+
+MOE = [copied(4, 0.1)]
+MOE8 = [copied(8, 0.15)]
+
 CHILDREN = {
     "A-f16": ("A", [], "F16"),
     "A-f32": ("A", [], "F32"),
@@ -329,6 +449,21 @@ CHILDREN = {
     "A-cpt-combo": ("A-cpt", [permute_neurons, rotate_residual, round_to_four_bits], "F16"),
     "B-rotated": ("B", [permute_neurons, rotate_residual], "BF16"),
     "B-f32": ("B", [], "F32"),
+    "A-ft-moe": ("A-ft", MOE, "BF16"),
+    "A-ft-moe-redealt": ("A-ft", [copied_and_redealt(4, 0.05)], "BF16"),
+    "A-ft-moe-split": ("A-ft", [split_among(4)], "BF16"),
+    "A-ft-moe-half-anew": ("A-ft", [half_anew(8)], "BF16"),
+    "A-ft-moe-rotated": ("A-ft", [*MOE, rotate_residual], "BF16"),
+    "A-ft-moe-split-rotated": ("A-ft", [split_among(2), rotate_residual], "BF16"),
+    "A-ft-moe8": ("A-ft", MOE8, "BF16"),
+    "A-ft-moe8-renumbered": ("A-ft-moe8", [renumber_experts], "BF16"),
+    "A-ft-moe8-fewer": ("A-ft-moe8", [take_experts(1, 3, 4, 6, share=0.02)], "BF16"),
+    "A-ft-moe8-averaged": ("A-ft-moe8", [average_pairs], "BF16"),
+    "A-ft-moe8-dense": ("A-ft-moe8", [average_experts], "BF16"),
+    "A-ft-moe8-q4": ("A-ft-moe8", [round_to_four_bits], "F16"),
+    "C-moe": ("C", MOE, "BF16"),
+    "C-moe-split": ("C", [split_among(4)], "BF16"),
+    "E-moe": ("E", MOE, "BF16"),
 }
 
 
@@ -339,7 +474,7 @@ def build(name, out):
     folder = pathlib.Path(out) / name
     if not folder.exists():
         parent, alterations, element_type = CHILDREN[name]
-        model = Model(MODELS / parent)
+        model = Model(build(parent, out))
         rng = np.random.default_rng(sum(name.encode()))
         for alter in alterations:
             alter(model, rng)

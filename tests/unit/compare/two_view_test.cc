@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <random>
 
 namespace pedigree {
@@ -15,9 +16,7 @@ constexpr std::size_t tokens = 96;
 NeuronViews random_views(unsigned seed) {
   std::mt19937 random(seed);
   std::normal_distribution<double> normal;
-  NeuronViews views{.place = {.layer = static_cast<int>(seed)},
-                    .gate = Matrix(neurons, tokens),
-                    .up = Matrix(neurons, tokens)};
+  NeuronViews views{.gate = Matrix(neurons, tokens), .up = Matrix(neurons, tokens)};
   for (std::size_t i = 0; i < neurons; ++i) {
     views.neurons.push_back(i);
     double across = 0;
@@ -49,6 +48,26 @@ NeuronViews redealt(const NeuronViews& views, double noise, unsigned seed) {
   return result;
 }
 
+// One block a layer.
+std::vector<NeuronViews> in_layers(std::vector<NeuronViews> views) {
+  for (std::size_t i = 0; i < views.size(); ++i) views[i].place.layer = static_cast<int>(i);
+  return views;
+}
+
+// Block `expert` of `layer`, `count` neurons from `first` on.
+NeuronViews expert_of(const NeuronViews& views, int layer, int expert, std::size_t first,
+                      std::size_t count) {
+  NeuronViews part{.place = {.layer = layer, .kind = FfnPlace::Kind::expert, .expert = expert},
+                   .gate = Matrix(count, tokens),
+                   .up = Matrix(count, tokens)};
+  for (std::size_t i = 0; i < count; ++i) {
+    part.neurons.push_back(i);
+    std::ranges::copy(views.gate.row(first + i), part.gate.row(i).begin());
+    std::ranges::copy(views.up.row(first + i), part.up.row(i).begin());
+  }
+  return part;
+}
+
 bool never(int /*side*/, int /*i*/, int /*j*/) { return false; }
 
 }  // namespace
@@ -67,8 +86,8 @@ TEST_CASE("re-dealt and negated neurons are found by both views") {
 }
 
 TEST_CASE("two views decide for re-dealt layers and name the layer map") {
-  const std::vector<NeuronViews> base = {random_views(1), random_views(2), random_views(3)};
-  const std::vector<NeuronViews> subject = {redealt(base[0], 0.5, 4), redealt(base[2], 0.5, 5)};
+  const auto base = in_layers({random_views(1), random_views(2), random_views(3)});
+  const auto subject = in_layers({redealt(base[0], 0.5, 4), redealt(base[2], 0.5, 5)});
   const TwoView seen = two_view(subject, base, never, 1);
   CHECK(seen.decides);
   CHECK(seen.map == LayerMap{{0, 0}, {1, 2}});
@@ -76,11 +95,61 @@ TEST_CASE("two views decide for re-dealt layers and name the layer map") {
 }
 
 TEST_CASE("two views do not decide between independent models") {
-  const std::vector<NeuronViews> base = {random_views(1), random_views(2), random_views(3)};
-  const std::vector<NeuronViews> subject = {random_views(11), random_views(12), random_views(13)};
+  const auto base = in_layers({random_views(1), random_views(2), random_views(3)});
+  const auto subject = in_layers({random_views(11), random_views(12), random_views(13)});
   const TwoView seen = two_view(subject, base, never, 2);
   CHECK_FALSE(seen.decides);
   CHECK(seen.map.empty());
+}
+
+TEST_CASE("experts split from re-dealt layers are each found in their layer") {
+  const auto base = in_layers({random_views(1), random_views(2), random_views(3)});
+  std::vector<NeuronViews> subject;
+  for (int layer = 0; layer < 3; ++layer) {
+    const NeuronViews whole = redealt(base[static_cast<std::size_t>(layer)], 0.3, 4);
+    subject.push_back(expert_of(whole, layer, 0, 0, neurons / 2));
+    subject.push_back(expert_of(whole, layer, 1, neurons / 2, neurons / 2));
+  }
+  const TwoView seen = two_view(subject, base, never, 2);
+  CHECK(seen.decides);
+  CHECK(seen.map == LayerMap{{0, 0}, {1, 1}, {2, 2}});
+  REQUIRE(seen.blocks.size() == 6);
+  for (const BlockAgreement& block : seen.blocks) {
+    CHECK(subject[block.subject].place.layer == base[block.base].place.layer);
+    CHECK(block.neurons.size() == neurons / 2);
+  }
+}
+
+TEST_CASE("a dense layer stands against every expert that was copied from it") {
+  const auto base = in_layers({random_views(1), random_views(2)});
+  std::vector<NeuronViews> experts;
+  for (int layer = 0; layer < 2; ++layer) {
+    for (int expert = 0; expert < 3; ++expert) {
+      const auto seed = static_cast<unsigned>(10 * layer + expert);
+      const NeuronViews copy = redealt(base[static_cast<std::size_t>(layer)], 0.2, seed);
+      experts.push_back(expert_of(copy, layer, expert, 0, neurons));
+    }
+  }
+  const TwoView seen = two_view(base, experts, never, 2);
+  CHECK(seen.decides);
+  CHECK(seen.blocks.size() == 6);
+  // Other experts of a layer are no control: they agree as well.
+  CHECK(seen.control <= recorded_independent_maximum);
+}
+
+TEST_CASE("independent models with experts have no block in common") {
+  std::vector<NeuronViews> one;
+  std::vector<NeuronViews> other;
+  for (int layer = 0; layer < 2; ++layer) {
+    for (int expert = 0; expert < 4; ++expert) {
+      const auto seed = static_cast<unsigned>(100 + 10 * layer + expert);
+      one.push_back(expert_of(random_views(seed), layer, expert, 0, neurons));
+      other.push_back(expert_of(random_views(seed + 1000), layer, expert, 0, neurons));
+    }
+  }
+  const TwoView seen = two_view(one, other, never, 2);
+  CHECK_FALSE(seen.decides);
+  CHECK(seen.blocks.empty());
 }
 
 TEST_CASE("without a layer pair that cannot correspond nothing is decided") {
