@@ -15,13 +15,6 @@ constexpr double margin = 1.5;
 constexpr std::uint64_t most_rows = 256;
 constexpr std::size_t most_layers = 8;  // for deep models the first, last and some between
 
-double unit_in_last_place(double value, int precision, int smallest_exponent) {
-  if (value == 0 || precision == 0) return 0;
-  int exponent = 0;
-  static_cast<void>(std::frexp(value, &exponent));
-  return std::ldexp(1.0, std::max(exponent - precision, smallest_exponent));
-}
-
 // Sorted from the largest: square roots of the eigenvalues of the smaller Gram
 // matrix. Squaring costs half the digits; the floor lies far above what is lost.
 std::vector<double> singular_values(const Matrix& difference) {
@@ -46,19 +39,6 @@ std::vector<std::uint64_t> spread_indices(std::uint64_t size) {
   return indices;
 }
 
-Result<Matrix> spread_part(const Model& model, std::string_view role, int layer) {
-  const CanonicalTensor* tensor = model.find(role, layer);
-  if (tensor == nullptr) return Matrix{};
-  const auto rows = spread_indices(tensor->rows);
-  const auto cols = spread_indices(tensor->cols);
-  auto values = read_block(model, *tensor, rows, cols);
-  if (!values) return std::unexpected(std::move(values.error()));
-  Matrix part(rows.size(), cols.size());
-  std::ranges::transform(*values, part.values.begin(),
-                         [](float value) { return static_cast<double>(value); });
-  return part;
-}
-
 Result<RankCount> rank_of(const Side& subject, const Side& base, const Alignment& alignment,
                           const Change& change) {
   const bool both = subject.weights != nullptr && base.weights != nullptr &&
@@ -74,6 +54,28 @@ Result<RankCount> rank_of(const Side& subject, const Side& base, const Alignment
   return rank_of_change(*mine, *theirs, change.subject_type, false);
 }
 
+}  // namespace
+
+double unit_in_last_place(double value, int precision, int smallest_exponent) {
+  if (value == 0 || precision == 0) return 0;
+  int exponent = 0;
+  static_cast<void>(std::frexp(value, &exponent));
+  return std::ldexp(1.0, std::max(exponent - precision, smallest_exponent));
+}
+
+Result<Matrix> spread_part(const Model& model, std::string_view role, int layer) {
+  const CanonicalTensor* tensor = model.find(role, layer);
+  if (tensor == nullptr) return Matrix{};
+  const auto rows = spread_indices(tensor->rows);
+  const auto cols = spread_indices(tensor->cols);
+  auto values = read_block(model, *tensor, rows, cols);
+  if (!values) return std::unexpected(std::move(values.error()));
+  Matrix part(rows.size(), cols.size());
+  std::ranges::transform(*values, part.values.begin(),
+                         [](float value) { return static_cast<double>(value); });
+  return part;
+}
+
 std::set<int> layers_looked_at(const LayerMap& layers) {
   std::set<int> chosen;
   const std::size_t count = std::min(layers.size(), most_layers);
@@ -82,8 +84,6 @@ std::set<int> layers_looked_at(const LayerMap& layers) {
   }
   return chosen;
 }
-
-}  // namespace
 
 RankCount rank_of_change(const Matrix& subject, const Matrix& base, const ElementType* subject_type,
                          bool sketch_only) {

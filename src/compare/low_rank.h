@@ -2,6 +2,8 @@
 #pragma once
 
 #include <optional>
+#include <set>
+#include <string_view>
 #include <vector>
 
 #include "compare/change.h"
@@ -19,6 +21,15 @@ struct RankCount {
 };
 RankCount rank_of_change(const Matrix& subject, const Matrix& base, const ElementType* subject_type,
                          bool sketch_only);
+
+// The spacing of stored values about `value`, 0 where the type has none.
+double unit_in_last_place(double value, int precision, int smallest_exponent);
+
+// Up to 256 × 256 values spread over a matrix; empty when it is not there.
+Result<Matrix> spread_part(const Model& model, std::string_view role, int layer);
+
+// The subject's layers that are enough to look at: all of few, some of many.
+std::set<int> layers_looked_at(const LayerMap& layers);
 
 // The adapter's rank and the roles it touched: all changed matrices of layers
 // have one and the same low rank, and something was left untouched. Reads up to
