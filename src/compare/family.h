@@ -4,6 +4,7 @@
 #include "compare/family_order.h"
 #include "compare/family_tree.h"
 #include "compare/joint_parents.h"
+#include "compare/kin_pair.h"
 #include "compare/kinship.h"
 #include "compare/response_distance.h"
 #include "compare/siblings.h"

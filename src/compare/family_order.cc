@@ -5,6 +5,8 @@
 #include <set>
 
 #include "base/problem.h"
+#include "compare/kin_table.h"
+#include "compare/third_model.h"
 
 namespace pedigree {
 namespace {
@@ -35,18 +37,19 @@ Steps steps_of(const Family& family, const std::vector<LinkDirection>& direction
 }
 
 struct Reached {
-  std::set<std::size_t> models = {};
+  std::map<std::size_t, std::size_t> from =
+      {};                // of each model, the one before it; of the start, itself
   bool against = false;  // a known parent was reached from its child
 };
 
 Reached reached_from(std::size_t start, const Steps& steps) {
-  Reached reached{.models = {start}};
+  Reached reached{.from = {{start, start}}};
   Numbers open = {start};
   while (!open.empty()) {
     const std::size_t at = open.back();
     open.pop_back();
     for (const Step& step : steps.at(at)) {
-      if (!reached.models.insert(step.to).second) continue;
+      if (!reached.from.try_emplace(step.to, at).second) continue;
       reached.against = reached.against || step.against;
       open.push_back(step.to);
     }
@@ -54,9 +57,50 @@ Reached reached_from(std::size_t start, const Steps& steps) {
   return reached;
 }
 
+// From the start, does the way to the third lead through one of the two that
+// moved away from it?
+bool leads_through(const Reached& reached, const MovedApart& apart) {
+  const auto at = reached.from.find(apart.third);
+  return at != reached.from.end() && (at->second == apart.a || at->second == apart.b);
+}
+
+bool may_be_oldest(std::size_t model, const Steps& steps, const std::vector<MovedApart>& apart) {
+  const Reached reached = reached_from(model, steps);
+  return !reached.against && std::ranges::none_of(apart, [&](const MovedApart& each) {
+    return leads_through(reached, each);
+  });
+}
+
 }  // namespace
 
-FamilyOrder order_of(const Family& family, const std::vector<LinkDirection>& directions) {
+std::vector<MovedApart> moved_apart(const KinGraph& graph, const Family& family) {
+  const KinTable table(graph);
+  std::map<std::size_t, Numbers> around;
+  for (const FamilyLink& link : family.links) {
+    if (link.kind != FamilyLink::Kind::trained || !table.one_chart(link.first, link.second))
+      continue;
+    around[link.first].push_back(link.second);
+    around[link.second].push_back(link.first);
+  }
+  std::vector<MovedApart> found;
+  for (const auto& [third, near] : around) {
+    for (std::size_t i = 0; i < near.size(); ++i) {
+      for (std::size_t j = i + 1; j < near.size(); ++j) {
+        const KinPair* a = table.find(near[i], third);
+        const KinPair* b = table.find(near[j], third);
+        const KinPair* across = table.find(near[i], near[j]);
+        if (a == nullptr || b == nullptr || across == nullptr) continue;
+        if (third_model(*a, *b, *across).siblings()) {
+          found.push_back({.third = third, .a = near[i], .b = near[j]});
+        }
+      }
+    }
+  }
+  return found;
+}
+
+FamilyOrder order_of(const Family& family, const std::vector<LinkDirection>& directions,
+                     const std::vector<MovedApart>& apart) {
   check(directions.size() == family.links.size(), "a direction for every link");
   std::set<std::size_t> merged;
   for (const FamilyLink& link : family.links) {
@@ -67,16 +111,16 @@ FamilyOrder order_of(const Family& family, const std::vector<LinkDirection>& dir
   std::set<std::size_t> seen;
   for (const auto& [start, unused] : steps) {
     if (seen.contains(start)) continue;
-    const std::set<std::size_t> tree = reached_from(start, steps).models;
-    seen.insert(tree.begin(), tree.end());
+    Numbers every;
     Numbers possible;
     Numbers headed;  // by a merge: its parents are known and lie outside
-    for (const std::size_t model : tree) {
+    for (const auto& [model, before] : reached_from(start, steps).from) {
+      seen.insert(model);
+      every.push_back(model);
       if (merged.contains(model)) headed.push_back(model);
-      if (!reached_from(model, steps).against) possible.push_back(model);
+      if (may_be_oldest(model, steps, apart)) possible.push_back(model);
     }
     if (headed.empty()) order.roots.insert(order.roots.end(), possible.begin(), possible.end());
-    const Numbers every(tree.begin(), tree.end());
     const Numbers& from = !headed.empty() ? headed : (possible.empty() ? every : possible);
     order.drawn.push_back(*std::ranges::max_element(
         from, {}, [&](std::size_t model) { return steps.at(model).size(); }));

@@ -42,7 +42,7 @@ struct KinPair {
   // Within one chart:
   std::array<double, model_parts> squares = {};  // ‖first − second‖², part by part
   std::vector<bool> compared = {};               // row by row: both sides carry information
-  std::vector<bool> kept = {};                   // and hold it alike
+  std::vector<bool> equal = {};                  // and are equal to the last bit
 };
 
 // The seam for whoever explains merges: `parents` explain `child` together.

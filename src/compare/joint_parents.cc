@@ -119,12 +119,12 @@ class Fitter {
     std::size_t neither = 0;
     std::size_t only_x = 0;
     std::size_t only_y = 0;
-    for (std::size_t i = 0; i < std::min(x.kept.size(), y.kept.size()); ++i) {
+    for (std::size_t i = 0; i < std::min(x.equal.size(), y.equal.size()); ++i) {
       if (!x.compared[i] && !y.compared[i]) continue;
       ++rows;
-      neither += !x.kept[i] && !y.kept[i] ? 1U : 0U;
-      only_x += x.kept[i] && !y.kept[i] ? 1U : 0U;
-      only_y += y.kept[i] && !x.kept[i] ? 1U : 0U;
+      neither += !x.equal[i] && !y.equal[i] ? 1U : 0U;
+      only_x += x.equal[i] && !y.equal[i] ? 1U : 0U;
+      only_y += y.equal[i] && !x.equal[i] ? 1U : 0U;
     }
     const auto share = [rows](std::size_t count) {
       return rows == 0 ? 0 : static_cast<double>(count) / static_cast<double>(rows);

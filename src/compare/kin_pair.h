@@ -1,4 +1,4 @@
-// From one comparison on sketches and one kinship to a KinPair.
+// From sketches and what their comparison found to the numbers of a KinGraph.
 #pragma once
 
 #include "compare/compare.h"
@@ -17,8 +17,11 @@ bool is_copy(const Comparison& comparison);
 // lost something says no more than that it is not the other's ancestor.
 LinkDirection copy_direction(const Comparison& comparison);
 
-// `comparison` is of `second`, the subject, against `first`, the base.
-KinPair kin_pair(std::size_t first, std::size_t second, const Comparison& comparison,
-                 const Kinship& kinship);
+// Of sketches sampled alike; `comparison` is of the second, the subject, against
+// the first, the base. Numbers are left at zero.
+KinPair kin_pair(const Fingerprint& first, const Fingerprint& second, const Comparison& comparison);
+
+// One model by itself; the chart is left at zero.
+KinModel kin_model(const Fingerprint& sketch);
 
 }  // namespace pedigree

@@ -71,10 +71,11 @@ std::size_t KinTable::rows_alike_without(std::size_t a, std::size_t b, std::size
   const KinPair* first = find(a, other);
   const KinPair* second = find(b, other);
   if (alike == nullptr || first == nullptr || second == nullptr) return 0;
-  const std::size_t rows = std::min({alike->kept.size(), first->kept.size(), second->kept.size()});
+  const std::size_t rows =
+      std::min({alike->equal.size(), first->equal.size(), second->equal.size()});
   std::size_t count = 0;
   for (std::size_t i = 0; i < rows; ++i) {
-    count += alike->kept[i] && !first->kept[i] && !second->kept[i] ? 1U : 0U;
+    count += alike->equal[i] && !first->equal[i] && !second->equal[i] ? 1U : 0U;
   }
   return count;
 }

@@ -2,21 +2,17 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
-#include <set>
 #include <string_view>
 
 #include "compare/change.h"
-#include "compare/dense.h"
+#include "compare/kept_rows.h"
 
 namespace pedigree {
 namespace {
 
-constexpr double least_cosine = 0.1;         // unrelated parts of 4,096 values reach 0.05
-constexpr std::size_t fewest_distinct = 16;  // values a row must have to be evidence
-constexpr int stored_bits = 11;              // fingerprints keep halves
-constexpr double slack = 1.02;               // decay is applied in single precision, step by step
-constexpr double rounding_only = 4;          // times the floor
+constexpr double least_cosine = 0.1;  // unrelated parts of 4,096 values reach 0.05
+constexpr int stored_bits = 11;       // fingerprints keep halves
+constexpr double rounding_only = 4;   // times the floor
 
 ModelPart part_of_role(std::string_view role) {
   if (role == "embed.tokens") return ModelPart::embedding;
@@ -24,65 +20,17 @@ ModelPart part_of_role(std::string_view role) {
   return role.starts_with("attn.") ? ModelPart::attention : ModelPart::feed_forward;
 }
 
-struct Grid {
-  int precision = stored_bits;
-  int smallest = -24;
-
-  explicit Grid(const ElementType* type) {
-    if (type == nullptr || type->precision == 0) return;
-    precision = std::min(type->precision, stored_bits);
-    smallest = type->smallest_exponent;
-  }
-  double step(double value) const {
-    if (value == 0) return std::ldexp(1.0, smallest);
-    int exponent = 0;
-    static_cast<void>(std::frexp(value, &exponent));
-    return std::ldexp(1.0, std::max(exponent - precision, smallest));
-  }
-};
-
-// Is there one factor c with `to` = round(c · `from`) everywhere? Unused tokens
-// under weight decay leave such rows, and neurons whose scale was moved.
-bool rounds_to(std::span<const double> from, std::span<const double> to, const Grid& grid) {
-  double least = 0;
-  double most = std::numeric_limits<double>::infinity();
-  for (std::size_t i = 0; i < from.size(); ++i) {
-    const double half = slack * grid.step(to[i]) / 2;
-    if (from[i] == 0) {
-      if (std::abs(to[i]) > half) return false;
-      continue;
-    }
-    const double low = (to[i] - half) / from[i];
-    const double high = (to[i] + half) / from[i];
-    least = std::max(least, std::min(low, high));
-    most = std::min(most, std::max(low, high));
-    if (least > most) return false;
-  }
-  return most > 0 && std::isfinite(most);
-}
-
-bool is_informative(std::span<const double> row) {
-  std::set<double> distinct;
-  for (const double value : row) {
-    if (value != 0) distinct.insert(value);
-    if (distinct.size() >= fewest_distinct) return true;
-  }
-  return false;
-}
-
 using Sums = std::array<PartSum, model_parts>;
 
 void add(const Change& change, PartSum& sum) {
-  const Grid mine(change.subject_type);
-  const Grid theirs(change.base_type);
   for (std::size_t i = 0; i < change.subject.values.size(); ++i) {
     const double a = change.subject.values[i];
     const double b = change.base.values[i];
     sum.squares += (a - b) * (a - b);
     sum.first += a * a;
     sum.second += b * b;
-    const double x = mine.step(a);
-    const double y = theirs.step(b);
+    const double x = stored_step(a, change.subject_type, stored_bits);
+    const double y = stored_step(b, change.base_type, stored_bits);
     sum.first_rounding += x * x / 12;
     sum.second_rounding += y * y / 12;
   }
@@ -121,15 +69,16 @@ class Measurer {
 
   void count(const Change& change) {
     const bool aligned = is_aligned(change);
-    const Grid mine(change.subject_type);
-    const Grid theirs(change.base_type);
+    const RowTypes types{
+        .first = change.subject_type, .second = change.base_type, .bits = stored_bits};
     for (std::size_t i = 0; i < change.subject.rows; ++i) {
       const auto a = change.subject.row(i);
       const auto b = change.base.row(i);
-      const bool informative = is_informative(a) && is_informative(b);
-      const bool kept = informative && (rounds_to(b, a, mine) || rounds_to(a, b, theirs));
+      const bool informative = is_informative_row(a) && is_informative_row(b);
+      const bool equal = informative && is_equal_row(a, b);
+      const bool kept = equal || (informative && is_kept_row(a, b, types));
       result_.compared.push_back(informative);
-      result_.kept.push_back(kept);
+      result_.equal.push_back(equal);
       if (!aligned || !informative) continue;
       ++result_.rows;
       result_.kept_rows += kept ? 1U : 0U;

@@ -34,9 +34,9 @@ struct Kinship {
   std::array<PartSum, model_parts> parts = {};
   double levelled = 2;              // see distance()
   std::vector<bool> compared = {};  // per row, in the order of the blocks: has information
-  std::vector<bool> kept = {};      // and is alike, up to one factor
+  std::vector<bool> equal = {};     // and is equal to the last bit
   std::size_t rows = 0;             // compared, in aligned parts
-  std::size_t kept_rows = 0;        // of these
+  std::size_t kept_rows = 0;        // of these, equal up to rounding and one factor
   bool same = false;                // everything equal, or one side is the other, rounded
   bool unmoved = false;             // aligned parts differ by no more than rounding
 

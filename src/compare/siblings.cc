@@ -7,7 +7,8 @@
 #include <string>
 
 #include "compare/kin_pair.h"
-#include "compare/pairing.h"
+#include "compare/kinship.h"
+#include "compare/summary.h"
 #include "compare/third_model.h"
 
 namespace pedigree {
@@ -33,9 +34,10 @@ class Siblings {
       if (shares_weights(comparison) && open) decide(i);
     }
     for (const auto& [place, answer] : answers_) {
-      Verdict& verdict = bases_[place].comparison->verdict;
-      verdict.direction = answer.direction;
-      verdict.direction_because = answer.because;
+      Comparison& comparison = *bases_[place].comparison;
+      comparison.verdict.direction = answer.direction;
+      comparison.verdict.direction_because = answer.because;
+      comparison.verdict.summary = summary_of(comparison, false, {});
     }
   }
 
@@ -76,28 +78,33 @@ class Siblings {
   }
 
   std::optional<Answer> by_training(std::size_t place, std::size_t third) const {
-    const BaseAtHand& base = bases_[place];
-    const BaseAtHand& middle = bases_[third];
-    if (base.comparison->verdict.direction != "undetermined" ||
-        !same_places(*base.subject, *middle.subject) || !same_places(*base.base, *middle.base) ||
-        !same_places(*base.subject, *base.base)) {
+    const Comparison& own = *bases_[place].comparison;
+    const Side& subject = bases_[place].subject;
+    const Side& base = bases_[place].base;
+    const Side& middle = bases_[third].base;
+    if (own.verdict.direction != "undetermined" ||
+        !same_places(subject.sketch, bases_[third].subject.sketch) ||
+        !same_places(subject.sketch, base.sketch) || !same_places(base.sketch, middle.sketch)) {
       return std::nullopt;
     }
-    const auto pair = [](const Fingerprint& a, const Fingerprint& b) {
-      return kin_pair(0, 1, {}, kinship_of(a, b, identity_map(a, b)));
-    };
-    const ThirdModel seen =
-        third_model(pair(*middle.subject, *middle.base), pair(*base.base, *middle.base),
-                    pair(*base.subject, *base.base));
-    if (!seen.siblings) return std::nullopt;
+    ThirdModel seen = third_model(kin_pair(subject.sketch, middle.sketch, {}),
+                                  kin_pair(base.sketch, middle.sketch, {}),
+                                  kin_pair(subject.sketch, base.sketch, {}));
+    if (!seen.moved_apart()) return std::nullopt;
+    if (subject.weights != nullptr && base.weights != nullptr && middle.weights != nullptr) {
+      const auto rows = token_row_pattern(*subject.weights, *base.weights, *middle.weights);
+      if (!rows) return std::nullopt;  // what cannot be read says nothing
+      seen.rows = *rows;
+    }
+    if (!seen.between()) return std::nullopt;
     return Answer{
         .direction = "siblings",
         .because = fmt::format(
-            "{} stands between them: it holds {} sampled rows with {} alone, {} with {} alone, and "
-            "lacks none that these two hold alike; and both moved away from it (their changes have "
+            "{} stands between them: it holds {} rows with {} alone, {} with {} alone, and lacks "
+            "none that these two hold alike; and both moved away from it (their changes have "
             "cosine {:.2f} in the head, {:.2f} in the layers)",
-            middle.comparison->base, seen.rows_with_first, base.comparison->subject,
-            seen.rows_with_second, base.comparison->base, seen.head_cosine, seen.body_cosine)};
+            bases_[third].comparison->base, seen.rows.with_first, own.subject,
+            seen.rows.with_second, own.base, seen.head_cosine, seen.body_cosine)};
   }
 
   const std::vector<BaseAtHand>& bases_;

@@ -12,8 +12,8 @@ namespace pedigree {
 
 // A base the subject was compared with.
 struct BaseAtHand {
-  const Fingerprint* subject = nullptr;  // as it was sampled for this base
-  const Fingerprint* base = nullptr;
+  Side subject;  // as it was sampled for this base
+  Side base;
   Comparison* comparison = nullptr;  // of the subject with it; direction may change
 };
 

@@ -7,7 +7,7 @@
 namespace pedigree {
 namespace {
 
-constexpr std::size_t fewest_rows = 3;
+constexpr std::size_t fewest_rows = 2;
 // Measured on lines: head at most 0.22 below the body, over twelve of them; on
 // siblings from 0.06 below to 0.35 above.
 constexpr double least_head = 0.15;
@@ -31,21 +31,22 @@ struct Moves {
 
 }  // namespace
 
+bool ThirdModel::between() const {
+  return rows.against == 0 && std::min(rows.with_first, rows.with_second) >= fewest_rows;
+}
+
+bool ThirdModel::moved_apart() const {
+  return head_cosine >= least_head && head_cosine >= body_cosine + least_lead;
+}
+
 ThirdModel third_model(const KinPair& first_third, const KinPair& second_third,
                        const KinPair& first_second) {
   ThirdModel answer;
   const std::size_t rows =
-      std::min({first_third.kept.size(), second_third.kept.size(), first_second.kept.size()});
+      std::min({first_third.equal.size(), second_third.equal.size(), first_second.equal.size()});
   for (std::size_t i = 0; i < rows; ++i) {
-    const bool with_first = first_third.kept[i];
-    const bool with_second = second_third.kept[i];
-    const bool without = first_second.kept[i];
-    answer.rows_with_first += with_first && !with_second && !without ? 1U : 0U;
-    answer.rows_with_second += with_second && !with_first && !without ? 1U : 0U;
-    answer.rows_against += without && !with_first && !with_second ? 1U : 0U;
+    answer.rows.add(first_third.equal[i], second_third.equal[i], first_second.equal[i]);
   }
-  answer.between = answer.rows_against == 0 &&
-                   std::min(answer.rows_with_first, answer.rows_with_second) >= fewest_rows;
   Moves head;
   head.add(first_third, second_third, first_second, ModelPart::head);
   Moves body;
@@ -53,8 +54,6 @@ ThirdModel third_model(const KinPair& first_third, const KinPair& second_third,
   body.add(first_third, second_third, first_second, ModelPart::feed_forward);
   answer.head_cosine = head.cosine();
   answer.body_cosine = body.cosine();
-  answer.siblings = answer.between && answer.head_cosine >= least_head &&
-                    answer.head_cosine >= answer.body_cosine + least_lead;
   return answer;
 }
 

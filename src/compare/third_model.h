@@ -10,24 +10,25 @@
 // way, whatever it is trained on: seen from a parent two children drift alike,
 // seen from the middle of a line they drift apart. So on the head the two moves
 // agree better than in the layers for siblings, and worse on a line. The margin
-// is empirical (docs/decisions/0014-siblings.md), and where the signs are weak
+// is empirical (docs/decisions/0013-family-trees.md), and where the signs are weak
 // the answer is neither.
 #pragma once
 
 #include <cstddef>
 
 #include "compare/family_tree.h"
+#include "compare/kept_rows.h"
 
 namespace pedigree {
 
 struct ThirdModel {
-  std::size_t rows_with_first = 0;   // alike in the first and the third, moved in the second
-  std::size_t rows_with_second = 0;  // the other way round
-  std::size_t rows_against = 0;      // alike in the two, moved in the third
-  double head_cosine = 0;            // of the two moves away from the third, in the head
-  double body_cosine = 0;            // in the layers
-  bool between = false;
-  bool siblings = false;  // between, and both moved away from it
+  RowPattern rows = {};
+  double head_cosine = 0;  // of the two moves away from the third, in the head
+  double body_cosine = 0;  // in the layers
+
+  bool between() const;      // by the rows
+  bool moved_apart() const;  // by the moves
+  bool siblings() const { return between() && moved_apart(); }
 };
 
 // Pairs of one chart: (first, third), (second, third), (first, second).

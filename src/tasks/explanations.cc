@@ -100,11 +100,21 @@ constexpr std::array words = {
          ""},
     Word{"lattice-residual/1", "statistic", "",
          "Are the dequantised values within half a quantiser step of the other model's?", ""},
+    Word{"rounded-update/1", "statistic", "",
+         "Which side was rounded after a low-rank update was added? That side is the child.", ""},
     // Answers that are no relation
     Word{"derived", "answer", "",
          "yes: one was made from the other's trained weights, or both from a common trained "
          "ancestor. no: independent. inconclusive: neither is shown.",
          ""},
+    Word{"siblings", "answer", "",
+         "A direction: both come from one parent, and neither from the other. Said where that "
+         "parent is at hand and the weights show it.",
+         ""},
+    Word{"undetermined", "answer", "",
+         "A direction: the weights do not say which of the two came first. Training looks the same "
+         "from both ends.",
+         "Give the suspected common parent as a further base."},
     Word{"confirmed", "answer", "", "The weights show the declared parent.", ""},
     Word{"contradicted", "answer", "",
          "The weights were compared with the declared parent and show no descent.",

@@ -72,8 +72,8 @@ class KinFamily {
     std::size_t kept = 0;
     for (std::size_t k = 0; k < rows_; ++k) {
       made.compared.push_back(true);
-      made.kept.push_back(versions_[i][k] == versions_[j][k]);
-      kept += made.kept.back() ? 1U : 0U;
+      made.equal.push_back(versions_[i][k] == versions_[j][k]);
+      kept += made.equal.back() ? 1U : 0U;
     }
     made.changed_rows = rows_ == 0 ? 1 : 1 - static_cast<double>(kept) / static_cast<double>(rows_);
     return made;
