@@ -6,8 +6,6 @@
 namespace pedigree {
 namespace {
 
-constexpr Command tree_command{
-    .name = "tree", .summary = "draw the family tree of a set", .usage = "MODEL MODEL…"};
 constexpr Command trace_command{.name = "trace",
                                 .summary = "find the most likely parents in a catalogue",
                                 .usage = "MODEL --catalog URL"};
@@ -26,10 +24,9 @@ constexpr Command completion_command{
     .name = "completion", .summary = "print shell completion", .usage = "SHELL"};
 
 constexpr std::array<const Command*, 15> table = {
-    &audit_command,  &inspect_command, &compare_command,   &fingerprint_command,
-    &digest_command, &explain_command, &schema_command,    &tree_command,
-    &trace_command,  &catalog_command, &check_command,     &attest_command,
-    &verify_command, &recheck_command, &completion_command};
+    &audit_command,  &inspect_command, &compare_command, &tree_command,    &fingerprint_command,
+    &digest_command, &explain_command, &schema_command,  &trace_command,   &catalog_command,
+    &check_command,  &attest_command,  &verify_command,  &recheck_command, &completion_command};
 
 }  // namespace
 

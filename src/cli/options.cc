@@ -14,11 +14,12 @@ namespace {
 namespace po = boost::program_options;
 
 constexpr std::array globals = {
-    OptionSpec{.name = "output",
-               .letter = "o",
-               .value_name = "FORMAT[=FILE]",
-               .help = "write the report as text, json or markdown; may be repeated; - is stdout",
-               .repeatable = true},
+    OptionSpec{
+        .name = "output",
+        .letter = "o",
+        .value_name = "FORMAT[=FILE]",
+        .help = "write the report as text, json, markdown or dot; may be repeated; - is stdout",
+        .repeatable = true},
     OptionSpec{.name = "fail-on",
                .value_name = "LEVEL",
                .help = "exit 1 for findings at or above note, warning or error, or none [error]"},

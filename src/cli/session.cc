@@ -59,7 +59,7 @@ void Session::complete(Report& report, bool alone) const {
     const auto now = std::chrono::system_clock::now();
     report.generated = utc_text(std::chrono::system_clock::to_time_t(now));
   }
-  if (!alone) return;
+  if (!alone || !report.rerun.empty()) return;
   report.rerun = "pedigree";
   for (const std::string& word : words_) report.rerun += " " + shell_quoted(word);
 }
@@ -153,6 +153,11 @@ int Session::finish_stream() {
 }
 
 int Session::finish(const std::vector<Explanation>& entries) {
+  for (const OutputTarget& target : settings_.outputs) {
+    if (target.reporter->explain != nullptr) continue;
+    return usage(
+        fmt::format("the output format '{}' has no words to explain", target.reporter->id));
+  }
   for (const OutputTarget& target : settings_.outputs) {
     write(target, target.reporter->explain(entries, render_options(target, false)));
   }

@@ -35,21 +35,7 @@ std::uint64_t block_parameters(const Fingerprint& sketch) {
 // Why the pair cannot be judged at all, or "".
 std::string unjudgeable(const Side& subject, const Side& base) {
   for (const Side* side : {&subject, &base}) {
-    const std::string& name = side->sketch.name;
-    if (side->weights != nullptr && side->weights->is_adapter) {
-      return fmt::format("{} is an adapter without its base", name);
-    }
-    if (side->sketch.blocks.empty()) {
-      return fmt::format("no matrices of {} could be given a role", name);
-    }
-    if (block_parameters(side->sketch) < fewest_parameters) {
-      return fmt::format("{} has under a thousand informative parameters", name);
-    }
-    const bool finite_values = std::ranges::any_of(
-        side->sketch.moments, [](const Moments& m) { return m.finite && m.distinct > 16; });
-    if (!finite_values && !side->sketch.moments.empty()) {
-      return fmt::format("{} holds constants only", name);
-    }
+    if (auto why = why_unjudgeable(*side); !why.empty()) return why;
   }
   if (subject.sketch.scheme != base.sketch.scheme) {
     return "the fingerprints were made by different schemes";
@@ -495,6 +481,25 @@ std::string_view null_name(Evidence::Null null) {
       return "assumed";
   }
   return "none";
+}
+
+std::string why_unjudgeable(const Side& side) {
+  const std::string& name = side.sketch.name;
+  if (side.weights != nullptr && side.weights->is_adapter) {
+    return fmt::format("{} is an adapter without its base", name);
+  }
+  if (side.sketch.blocks.empty()) {
+    return fmt::format("no matrices of {} could be given a role", name);
+  }
+  if (block_parameters(side.sketch) < fewest_parameters) {
+    return fmt::format("{} has under a thousand informative parameters", name);
+  }
+  const bool finite_values = std::ranges::any_of(
+      side.sketch.moments, [](const Moments& m) { return m.finite && m.distinct > 16; });
+  if (!finite_values && !side.sketch.moments.empty()) {
+    return fmt::format("{} holds constants only", name);
+  }
+  return {};
 }
 
 Comparison compare(const Side& subject, const Side& base, const CompareOptions& options) {

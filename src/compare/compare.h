@@ -144,6 +144,9 @@ struct CompareOptions {
   Progress progress;
 };
 
+// Why nothing can be said of this model against any other, or "".
+std::string why_unjudgeable(const Side& side);
+
 Comparison compare(const Side& subject, const Side& base, const CompareOptions& options = {});
 
 }  // namespace pedigree

@@ -10,6 +10,7 @@
 #include "compare/delta_noise.h"
 #include "compare/direction.h"
 #include "compare/low_rank.h"
+#include "compare/rounded_update.h"
 #include "compare/vocabulary.h"
 
 namespace pedigree {
@@ -82,6 +83,19 @@ Evidence noise_evidence(const DeltaNoise& noise) {
               "sizes differ by a factor of {:.2f}; training gave 1.37 times and more.",
               noise.matrices, noise.white ? "looks like nothing but" : "is not plain",
               noise.largest_edge_ratio, noise.kurtosis, noise.spread)};
+}
+
+Evidence rounding_evidence(const RoundedUpdate& rounded) {
+  return {.statistic = "rounded-update/1",
+          .outcome = Evidence::Outcome::measured,
+          .value = rounded.ratio,
+          .samples = rounded.values,
+          .stage = "aligned",
+          .because = fmt::format(
+              "Without the low-rank update the difference is {:.2f} times as large, squared, where "
+              "the subject's grid is the coarser as where the base's is: four if the subject was "
+              "rounded, a quarter if the base was, one if both were.",
+              rounded.ratio)};
 }
 
 class KindFinder {
@@ -232,13 +246,26 @@ class KindFinder {
     if (lora->has_value() && !rescaled_) {
       add("lora-merge");
       kind_.lora = std::move(*lora);
-      return std::nullopt;
+      return find_rounded_side();
     }
     if (shows_lattice(subject_.sketch) != shows_lattice(base_.sketch)) add("quantized");
     find_noise();
     if (auto problem = find_untouched()) return problem;
     if (descent_.only_a_part) add("partial-reuse");
     add(median_relative_delta(changes_) <= fine_tune_limit ? "finetune" : "continued-pretraining");
+    return std::nullopt;
+  }
+
+  std::optional<Problem> find_rounded_side() {
+    auto rounded = rounded_update(subject_, base_, descent_.alignment, changes_, kind_.lora->rank);
+    if (!rounded) return std::move(rounded.error());
+    if (!*rounded) return std::nullopt;
+    const bool subject = (*rounded)->subject_was_rounded;
+    kind_.evidence.push_back(rounding_evidence(**rounded));
+    signs_.push_back({subject, subject ? "the subject is the base with a low-rank update, rounded "
+                                         "on the subject's own grid"
+                                       : "the base is the subject with a low-rank update, rounded "
+                                         "on the base's own grid"});
     return std::nullopt;
   }
 

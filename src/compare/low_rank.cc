@@ -23,19 +23,6 @@ std::vector<std::uint64_t> spread_indices(std::uint64_t size) {
   return indices;
 }
 
-Result<Matrix> spread_part(const Model& model, std::string_view role, int layer, int expert) {
-  const CanonicalTensor* tensor = model.find(role, layer, expert);
-  if (tensor == nullptr) return Matrix{};
-  const auto rows = spread_indices(tensor->rows);
-  const auto cols = spread_indices(tensor->cols);
-  auto values = read_block(model, *tensor, rows, cols);
-  if (!values) return std::unexpected(std::move(values.error()));
-  Matrix part(rows.size(), cols.size());
-  std::ranges::transform(*values, part.values.begin(),
-                         [](float value) { return static_cast<double>(value); });
-  return part;
-}
-
 Result<RankCount> rank_of(const Side& subject, const Side& base, const Alignment& alignment,
                           const Change& change) {
   const bool both = subject.weights != nullptr && base.weights != nullptr &&
@@ -52,15 +39,6 @@ Result<RankCount> rank_of(const Side& subject, const Side& base, const Alignment
   if (!theirs) return std::unexpected(theirs.error());
   if (mine->rows != theirs->rows || mine->cols != theirs->cols) return RankCount{};
   return rank_of_change(*mine, *theirs, change.subject_type, false);
-}
-
-std::set<int> layers_looked_at(const LayerMap& layers) {
-  std::set<int> chosen;
-  const std::size_t count = std::min(layers.size(), most_layers);
-  for (std::size_t i = 0; i < count; ++i) {
-    chosen.insert(layers[i * (layers.size() - 1) / std::max<std::size_t>(1, count - 1)].first);
-  }
-  return chosen;
 }
 
 // What the layers of one role agree on.
@@ -107,6 +85,28 @@ std::optional<Lora> agreed_ranks(const std::map<std::string, RoleVotes>& roles) 
 }
 
 }  // namespace
+
+Result<Matrix> spread_part(const Model& model, std::string_view role, int layer, int expert) {
+  const CanonicalTensor* tensor = model.find(role, layer, expert);
+  if (tensor == nullptr) return Matrix{};
+  const auto rows = spread_indices(tensor->rows);
+  const auto cols = spread_indices(tensor->cols);
+  auto values = read_block(model, *tensor, rows, cols);
+  if (!values) return std::unexpected(std::move(values.error()));
+  Matrix part(rows.size(), cols.size());
+  std::ranges::transform(*values, part.values.begin(),
+                         [](float value) { return static_cast<double>(value); });
+  return part;
+}
+
+std::set<int> layers_looked_at(const LayerMap& layers) {
+  std::set<int> chosen;
+  const std::size_t count = std::min(layers.size(), most_layers);
+  for (std::size_t i = 0; i < count; ++i) {
+    chosen.insert(layers[i * (layers.size() - 1) / std::max<std::size_t>(1, count - 1)].first);
+  }
+  return chosen;
+}
 
 // Sorted from the largest: square roots of the eigenvalues of the smaller Gram
 // matrix. Squaring costs half the digits; the floor lies far above what is lost.

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <optional>
+#include <set>
+#include <string_view>
 #include <vector>
 
 #include "compare/change.h"
@@ -25,6 +27,12 @@ std::vector<double> singular_values(const Matrix& matrix);
 
 // Standard deviation that rounding into the subject's type leaves: √(mean ulp²/12).
 double rounding_noise(const Matrix& subject, const ElementType* subject_type, bool sketch_only);
+
+// Up to 256 × 256 values spread over a matrix; empty when it is not there.
+Result<Matrix> spread_part(const Model& model, std::string_view role, int layer, int expert = -1);
+
+// The subject's layers that are enough to look at: all of few, some of many.
+std::set<int> layers_looked_at(const LayerMap& layers);
 
 // The adapter's rank in each role it touched: the changed matrices of a role have one
 // and the same low rank in at least seven layers of ten, and something was left

@@ -44,6 +44,10 @@ struct Rounding {
   double inside = 0;
 };
 
+bool holds(const PartFit& part, std::size_t candidate) {
+  return std::abs(part.weights[candidate]) > smallest_weight;
+}
+
 // The residual as the rounding of the subject, or of a candidate solved for from
 // the others. Matrices on the grid say nothing about sizes, so they are left out
 // unless there are no others.
@@ -59,25 +63,21 @@ class Roundings {
   }
   // The subject's, in the matrices that hold a share of the candidate.
   Rounding own_beside(std::size_t candidate) const {
-    return over(holding(candidate), subject_noise, subject_outside);
+    return over([candidate](const PartFit& part) { return holds(part, candidate); }, subject_noise,
+                subject_outside);
   }
   Rounding of(std::size_t candidate) const {
-    return over(
-        holding(candidate),
-        [candidate](const PartFit& part) {
-          return part.weights[candidate] * part.weights[candidate] * part.other_rounding[candidate];
-        },
-        [candidate](const PartFit& part) { return part.other_outside[candidate]; });
+    return over([candidate](const PartFit& part) { return holds(part, candidate); },
+                [candidate](const PartFit& part) {
+                  return part.weights[candidate] * part.weights[candidate] *
+                         part.other_rounding[candidate];
+                },
+                [candidate](const PartFit& part) { return part.other_outside[candidate]; });
   }
 
  private:
   static double subject_noise(const PartFit& part) { return part.rounding; }
   static std::size_t subject_outside(const PartFit& part) { return part.outside; }
-  static auto holding(std::size_t candidate) {
-    return [candidate](const PartFit& part) {
-      return std::abs(part.weights[candidate]) > smallest_weight;
-    };
-  }
 
   template <class Chosen, class Noise, class Outside>
   Rounding over(Chosen chosen, Noise noise_of, Outside outside_of) const {

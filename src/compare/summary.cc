@@ -91,6 +91,8 @@ std::string summary_of(const Comparison& comparison, bool equal_on_sample_only,
     text = fmt::format("{} descends from {}: {}", subject, base, how(comparison));
   } else if (verdict.direction == "subject-is-parent") {
     text = fmt::format("{} descends from {}: {}", base, subject, how(comparison));
+  } else if (verdict.direction == "siblings") {
+    text = fmt::format("{} and {} come from one parent, and neither from the other", subject, base);
   } else {
     text = fmt::format("{} shares weights with {}: {}", subject, base, how(comparison));
   }

@@ -6,6 +6,7 @@
 #include "report/json_parts.h"
 #include "report/numbers.h"
 #include "report/reporters.h"
+#include "report/tree_render.h"
 #include "report/wording.h"
 
 namespace pedigree {
@@ -53,8 +54,6 @@ OrderedJson json_problems(const std::vector<Problem>& problems) {
   return out;
 }
 
-namespace {
-
 OrderedJson json_tool(std::string_view version, std::string_view scheme) {
   OrderedJson out;
   out["name"] = "pedigree";
@@ -62,6 +61,8 @@ OrderedJson json_tool(std::string_view version, std::string_view scheme) {
   put_text(out, "scheme", scheme);
   return out;
 }
+
+namespace {
 
 OrderedJson json_declared(const Declared& declared) {
   OrderedJson out;
@@ -108,6 +109,7 @@ std::string dumped(const OrderedJson& json, bool compact) {
 }
 
 std::string json(const Report& report, const RenderOptions& options) {
+  if (report.tree) return tree_json(report, options);
   OrderedJson out;
   out["schema"] = "pedigree-report/1";
   out["tool"] = json_tool(report.tool_version, report.scheme);

@@ -19,6 +19,7 @@ OrderedJson json_log10(double value);
 OrderedJson json_texts(const std::vector<std::string>& texts);
 void put_text(OrderedJson& object, const char* key, std::string_view text);  // absent when empty
 
+OrderedJson json_tool(std::string_view version, std::string_view scheme);
 OrderedJson json_problem(const Problem& problem);
 OrderedJson json_problems(const std::vector<Problem>& problems);
 OrderedJson json_evidence(const Evidence& evidence);

@@ -9,15 +9,14 @@
 #include <string_view>
 
 #include "base/text.h"
+#include "report/markdown_parts.h"
 #include "report/numbers.h"
 #include "report/reporters.h"
+#include "report/tree_render.h"
 #include "report/wording.h"
 #include "report/wording_joint.h"
 
 namespace pedigree {
-namespace {
-
-// Text that reads as itself in any inline position, table cells included.
 std::string md(std::string_view text) {
   std::string safe;
   const std::string plain = shown(text);
@@ -42,6 +41,8 @@ std::string md(std::string_view text) {
   }
   return safe;
 }
+
+namespace {
 
 void put_lines(std::string& out, const std::vector<LabelledLine>& lines) {
   for (const auto& [label, text] : lines) out += fmt::format("- **{}**: {}\n", md(label), md(text));
@@ -175,6 +176,7 @@ std::string compact_markdown(const Report& report) {
 }
 
 std::string markdown(const Report& report, const RenderOptions& options) {
+  if (report.tree) return tree_markdown(report);
   if (options.compact) return compact_markdown(report);
   std::string out = fmt::format("## {}\n\n", md(headline(report)));
   put_lines(out, five_lines(report));

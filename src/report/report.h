@@ -12,6 +12,7 @@
 #include "compare/compare.h"
 #include "compare/joint.h"
 #include "report/explanation.h"
+#include "report/tree.h"
 
 namespace pedigree {
 
@@ -77,6 +78,7 @@ struct Report {
   std::vector<Written> written;         // fingerprint
   std::vector<DigestCheck> checks;      // digest --verify
   std::optional<Expectation> expected;  // compare --expect
+  std::optional<Tree> tree;             // tree
   bool show_tensors = false;            // inspect --tensors
   bool show_files = false;              // inspect --formats
   bool unreadable = false;              // a needed input could not be read: exit status 2

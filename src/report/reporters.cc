@@ -15,7 +15,6 @@ constexpr Reporter junit_reporter{.id = "junit", .title = "JUnit XML"};
 constexpr Reporter cyclonedx_reporter{.id = "cyclonedx", .title = "CycloneDX BOM"};
 constexpr Reporter spdx_reporter{.id = "spdx", .title = "SPDX 3 BOM"};
 constexpr Reporter intoto_reporter{.id = "intoto", .title = "in-toto statement"};
-constexpr Reporter dot_reporter{.id = "dot", .title = "Graphviz graph"};
 
 constexpr std::array<const Reporter*, 10> table = {
     &text_reporter,  &json_reporter,      &markdown_reporter, &html_reporter,   &sarif_reporter,

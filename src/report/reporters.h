@@ -5,6 +5,7 @@
 
 namespace pedigree {
 
+extern const Reporter dot_reporter;
 extern const Reporter text_reporter;
 extern const Reporter json_reporter;
 extern const Reporter markdown_reporter;

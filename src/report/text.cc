@@ -10,6 +10,7 @@
 #include "report/numbers.h"
 #include "report/reporters.h"
 #include "report/text_layout.h"
+#include "report/tree_render.h"
 #include "report/wording.h"
 #include "report/wording_joint.h"
 
@@ -322,6 +323,7 @@ std::string compact_text(const Report& report, const RenderOptions& options) {
 }
 
 std::string text(const Report& report, const RenderOptions& options) {
+  if (report.tree) return tree_text(report, options);
   if (options.compact) return compact_text(report, options);
   TextPage page(options.width, options.colour);
   if (report.subject || !report.problems.empty()) page.heading(headline(report));

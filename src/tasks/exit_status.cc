@@ -31,6 +31,7 @@ RunOutcome outcome_of(const Report& report, std::optional<Severity> fail_on) {
   outcome.inconclusive = std::ranges::any_of(report.comparisons, [](const Comparison& each) {
     return each.verdict.derived == "inconclusive";
   });
+  if (report.tree) outcome.inconclusive = report.tree->is_open();
   if (report.command == "compare") {
     outcome.findings = report.expected && !report.expected->met;
   } else if (fail_on) {

@@ -215,6 +215,19 @@ constexpr std::array words = {
          .kind = "statistic",
          .meaning = "Is the change nothing but added noise? Training leaves a few strong "
                     "directions; noise has no singular value beyond the Marchenko-Pastur edge."},
+    Word{.code = "rounded-update/1",
+         .kind = "statistic",
+         .meaning =
+             "Which side was rounded after a low-rank update was added? That side is the child."},
+    Word{.code = "siblings",
+         .kind = "answer",
+         .meaning = "A direction: both come from one parent, and neither from the other. Said "
+                    "where that parent is at hand and the weights show it."},
+    Word{.code = "undetermined",
+         .kind = "answer",
+         .meaning = "A direction: the weights do not say which of the two came first. Training "
+                    "looks the same from both ends.",
+         .remedy = "Give the suspected common parent as a further base."},
     // Answers that are no relation
     Word{.code = "derived",
          .kind = "answer",

@@ -32,12 +32,7 @@ SamplePlan plan_for(const Opened& side, const Opened& other) {
   return {.by_row = true, .rows = nullptr};
 }
 
-struct Sketch {
-  const Fingerprint* kept = nullptr;    // owned by the Opened
-  std::optional<Fingerprint> own = {};  // made for this pair alone
-
-  const Fingerprint& value() const { return own ? *own : *kept; }
-};
+}  // namespace
 
 Result<Sketch> sketch_of(Opened& side, const Opened& other, const RunOptions& run) {
   if (!side.model) return Sketch{.kept = side.stored.get()};
@@ -59,7 +54,6 @@ Result<Sketch> sketch_of(Opened& side, const Opened& other, const RunOptions& ru
   return Sketch{.kept = &slot.emplace(std::move(*made))};
 }
 
-// "" when the side can be asked at all.
 std::string why_not(const Opened& side) {
   if (!side.model) return {};
   if (side.model->only_pointers) {
@@ -75,8 +69,8 @@ std::string why_not(const Opened& side) {
   return {};
 }
 
-Comparison compared(Opened& subject, Opened& base, const CompareOptions& options,
-                    const RunOptions& run) {
+Comparison compare_opened(Opened& subject, Opened& base, const CompareOptions& options,
+                          const RunOptions& run) {
   for (const Opened* side : {&subject, &base}) {
     if (auto why = why_not(*side); !why.empty()) {
       return not_compared(subject.name(), base.name(), std::move(why));
@@ -106,6 +100,8 @@ Comparison compared(Opened& subject, Opened& base, const CompareOptions& options
   }
   return comparison;
 }
+
+namespace {
 
 // The base's own errors belong to the comparison, under the base's name.
 void add_base_problems(Comparison& comparison, const Opened& base) {
@@ -174,12 +170,13 @@ void judge_against(Report& report, Opened& subject, const std::vector<std::strin
       opened.push_back(nullptr);
       continue;
     }
-    Comparison comparison = compared(subject, **base, compare_options, options.run);
+    Comparison comparison = compare_opened(subject, **base, compare_options, options.run);
     add_base_problems(comparison, **base);
     note_outcome(report, comparison, **base);
     report.comparisons.push_back(std::move(comparison));
     opened.push_back(bases.size() > 1 ? *base : nullptr);
   }
+  tell_siblings_among(report.comparisons, subject, {bases, store, compare_options, options.run});
   tell_apart(report.comparisons, bases);
   report.joint = joint_answer(subject, opened, report.comparisons);
   // A damaged subject hides nothing when every question was decided all the same.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,31 @@ struct JudgeOptions {
 // inconclusive comparison with its problem. Sets the report's exit facts.
 void judge_against(Report& report, Opened& subject, const std::vector<std::string>& bases,
                    OpenedStore& store, const JudgeOptions& options);
+
+// A side as it is sampled against another one.
+struct Sketch {
+  const Fingerprint* kept = nullptr;    // owned by the Opened
+  std::optional<Fingerprint> own = {};  // made for this pair alone
+
+  const Fingerprint& value() const { return own ? *own : *kept; }
+};
+Result<Sketch> sketch_of(Opened& side, const Opened& other, const RunOptions& run);
+
+// Why the side cannot be asked at all, or "".
+std::string why_not(const Opened& side);
+
+Comparison compare_opened(Opened& subject, Opened& base, const CompareOptions& options,
+                          const RunOptions& run);
+
+// What several bases say together: one comparison for each of `bases`, in order.
+struct BasesAtHand {
+  const std::vector<std::string>& bases;
+  OpenedStore& store;
+  const CompareOptions& options;
+  const RunOptions& run;
+};
+void tell_siblings_among(std::vector<Comparison>& comparisons, Opened& subject,
+                         const BasesAtHand& at_hand);
 
 // Why an argument that open_argument() refused was not compared.
 std::string could_not_open(const std::string& path, const Problem& problem);

@@ -50,6 +50,15 @@ struct PairsRequest {
 };
 void compare_pairs(const PairsRequest& request, const std::function<void(Report)>& sink);
 
+// The family tree of a set of models and fingerprints, whatever their order.
+struct TreeRequest {
+  std::vector<std::string> models = {};
+  bool quick = false;      // samples only
+  std::string again = {};  // the command line that repeats this, for the report
+  RunOptions run = {};
+};
+Report tree_of_models(const TreeRequest& request);
+
 struct AuditRequest {
   std::string model = {};
   std::vector<std::string> against = {};

@@ -21,7 +21,8 @@ import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-SCHEMAS = {"pedigree-report/1": "report-1", "pedigree-problems/1": "problems-1"}
+SCHEMAS = {"pedigree-report/1": "report-1", "pedigree-problems/1": "problems-1",
+           "pedigree-tree/1": "tree-1"}
 
 try:
     import jsonschema

@@ -13,5 +13,6 @@ inline const std::string hostile =
 Report full_report();     // audit against two bases, everything filled
 Report inspect_report();  // no comparison
 Report independent_report();
+Report tree_report();  // everything a tree can hold, under hostile names
 
 }  // namespace pedigree::test

@@ -173,4 +173,78 @@ Report independent_report() {
   return report;
 }
 
+// 0 and 1 are parents of the merge 2; 3 is a copy of 0; 4 to 6 hang on the
+// missing 8, 7 was not judged; 9 is alone.
+Report tree_report() {
+  Report report;
+  report.command = "tree";
+  report.tool_version = "0.1.0";
+  report.scheme = "fp/1";
+  Tree tree;
+  for (const char* name : {"a", "b", "c", "d", "e", "f", "g", "h"}) {
+    tree.nodes.push_back({.name = name,
+                          .path = std::string("models/") + name,
+                          .architecture = "LLaMA",
+                          .parameters = 617'000});
+  }
+  tree.nodes[0].name = hostile;
+  tree.nodes[3].name = "back\\slash \"quoted\" \\N";
+  tree.nodes[3].is_fingerprint = true;
+  tree.nodes[7].not_judged = "h holds git-lfs pointers in place of its weights";
+  tree.nodes.push_back({.name = "z"});
+  tree.nodes.push_back({.name = "not in this set #1", .is_missing = true});
+  using Kind = TreeEdge::Kind;
+  TreeFamily first{.members = {0, 1, 2, 3}, .roots = {0, 1}, .drawn = {0, 2}};
+  Comparison copy = derived_comparison();
+  copy.verdict.relation = "quantized";
+  first.edges = {{.from = 0,
+                  .to = 1,
+                  .because = "nothing in the weights says which came first",
+                  .change = 0.0521,
+                  .as_near = {3},
+                  .comparison = derived_comparison()},
+                 {.from = 0,
+                  .to = 2,
+                  .kind = Kind::merge,
+                  .from_is_parent = true,
+                  .because = "weighted 0.70 and 0.30",
+                  .change = 0.016,
+                  .weight = 0.7,
+                  .comparison = derived_comparison()},
+                 {.from = 1,
+                  .to = 2,
+                  .kind = Kind::merge,
+                  .from_is_parent = true,
+                  .because = "weighted 0.70 and 0.30",
+                  .change = 0.037,
+                  .weight = 0.3,
+                  .comparison = derived_comparison()},
+                 {.from = 0,
+                  .to = 3,
+                  .kind = Kind::copy,
+                  .from_is_parent = true,
+                  .because = "the subject's values lie on a lattice",
+                  .change = 0,
+                  .comparison = copy}};
+  TreeFamily second{.members = {4, 5, 6, 9}, .roots = {4, 5, 6, 9}, .drawn = {9}};
+  for (const std::size_t member : {4U, 5U, 6U}) {
+    second.edges.push_back({.from = 9,
+                            .to = member,
+                            .kind = Kind::missing,
+                            .because = "rows that two of these models hold alike"});
+  }
+  tree.families = {first, second, {.members = {8}, .roots = {8}, .drawn = {8}}};
+  tree.gaps = {{.first = 0, .second = 1, .comparison = independent_comparison("e")},
+               {.first = 0, .second = 2, .comparison = derived_comparison()}};
+  tree.gaps[1].comparison.verdict.derived = "inconclusive";
+  tree.gaps[1].comparison.verdict.relation = "common-origin";
+  tree.sketch_pairs = 36;
+  tree.deep_pairs = 3;
+  report.tree = tree;
+  report.problems = {
+      {"weights-not-downloaded", Severity::error, "h/model.safetensors", {}, {}, "pointers", ""}};
+  report.rerun = "pedigree tree a b";
+  return report;
+}
+
 }  // namespace pedigree::test

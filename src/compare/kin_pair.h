@@ -1,0 +1,27 @@
+// From sketches and what their comparison found to the numbers of a KinGraph.
+#pragma once
+
+#include "compare/compare.h"
+#include "compare/family_tree.h"
+#include "compare/kinship.h"
+
+namespace pedigree {
+
+// Does one of the two follow from the other without training: equal, rounded,
+// quantised, cut, repeated, extended, re-dealt, a low-rank update merged in?
+// False where the comparison could not set values against each other.
+bool is_copy(const Comparison& comparison);
+
+// The direction of a copy, from the base (first) to the subject (second); unknown
+// for all else: where training lies between two models, a sign that one of them
+// lost something says no more than that it is not the other's ancestor.
+LinkDirection copy_direction(const Comparison& comparison);
+
+// Of sketches sampled alike; `comparison` is of the second, the subject, against
+// the first, the base. Numbers are left at zero.
+KinPair kin_pair(const Fingerprint& first, const Fingerprint& second, const Comparison& comparison);
+
+// One model by itself; the chart is left at zero.
+KinModel kin_model(const Fingerprint& sketch);
+
+}  // namespace pedigree
