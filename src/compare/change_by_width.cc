@@ -19,13 +19,14 @@ struct RoleUnits {
   Units units;
   bool dimensions_are_rows;
 };
-constexpr std::array<RoleUnits, 7> layer_roles = {{{"attn.q", Units::query_rows, false},
-                                                   {"attn.k", Units::value_rows, false},
-                                                   {"attn.v", Units::value_rows, false},
-                                                   {"attn.o", Units::query_rows, true},
-                                                   {"ffn.gate", Units::neurons, false},
-                                                   {"ffn.up", Units::neurons, false},
-                                                   {"ffn.down", Units::neurons, true}}};
+constexpr std::array layer_roles = {
+    RoleUnits{.role = "attn.q", .units = Units::query_rows, .dimensions_are_rows = false},
+    RoleUnits{.role = "attn.k", .units = Units::value_rows, .dimensions_are_rows = false},
+    RoleUnits{.role = "attn.v", .units = Units::value_rows, .dimensions_are_rows = false},
+    RoleUnits{.role = "attn.o", .units = Units::query_rows, .dimensions_are_rows = true},
+    RoleUnits{.role = "ffn.gate", .units = Units::neurons, .dimensions_are_rows = false},
+    RoleUnits{.role = "ffn.up", .units = Units::neurons, .dimensions_are_rows = false},
+    RoleUnits{.role = "ffn.down", .units = Units::neurons, .dimensions_are_rows = true}};
 constexpr std::array<std::string_view, 2> gain_roles = {"attn.norm", "ffn.norm"};
 
 IndexPairs thinned(const IndexPairs& pairs) {

@@ -16,9 +16,13 @@ struct DimensionView {
   bool dimensions_are_columns;
 };
 constexpr std::array dimension_views = {
-    DimensionView{"attn.q", true},   DimensionView{"attn.k", true},   DimensionView{"attn.v", true},
-    DimensionView{"attn.o", false},  DimensionView{"ffn.gate", true}, DimensionView{"ffn.up", true},
-    DimensionView{"ffn.down", false}};
+    DimensionView{.role = "attn.q", .dimensions_are_columns = true},
+    DimensionView{.role = "attn.k", .dimensions_are_columns = true},
+    DimensionView{.role = "attn.v", .dimensions_are_columns = true},
+    DimensionView{.role = "attn.o", .dimensions_are_columns = false},
+    DimensionView{.role = "ffn.gate", .dimensions_are_columns = true},
+    DimensionView{.role = "ffn.up", .dimensions_are_columns = true},
+    DimensionView{.role = "ffn.down", .dimensions_are_columns = false}};
 
 bool is_ambiguous(const Architecture& architecture, std::string_view part) {
   return std::ranges::any_of(architecture.ambiguous, [part](const std::string& roles) {
