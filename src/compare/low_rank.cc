@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "compare/rounding.h"
 #include "model/weights.h"
 
 namespace pedigree {
@@ -14,13 +15,6 @@ namespace {
 constexpr double margin = 1.5;
 constexpr std::uint64_t most_rows = 256;
 constexpr std::size_t most_layers = 8;  // for deep models the first, last and some between
-
-double unit_in_last_place(double value, int precision, int smallest_exponent) {
-  if (value == 0 || precision == 0) return 0;
-  int exponent = 0;
-  static_cast<void>(std::frexp(value, &exponent));
-  return std::ldexp(1.0, std::max(exponent - precision, smallest_exponent));
-}
 
 // Sorted from the largest: square roots of the eigenvalues of the smaller Gram
 // matrix. Squaring costs half the digits; the floor lies far above what is lost.
