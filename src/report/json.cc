@@ -118,6 +118,7 @@ std::string json(const Report& report, const RenderOptions& options) {
   for (const Comparison& each : report.comparisons) {
     out["comparisons"].push_back(json_comparison(each));
   }
+  if (report.joint) out["joint"] = json_joint(*report.joint);
   if (std::ranges::any_of(report.comparisons, [](auto& each) { return !each.evidence.empty(); })) {
     out["assumption"] = assumption();
   }

@@ -25,21 +25,6 @@ OrderedJson json_verdict(const Verdict& verdict) {
   return out;
 }
 
-OrderedJson json_evidence(const Evidence& evidence) {
-  OrderedJson out;
-  out["statistic"] = json_text(evidence.statistic);
-  out["outcome"] = outcome_name(evidence.outcome);
-  if (evidence.outcome == Evidence::Outcome::measured) {
-    out["value"] = json_number(evidence.value);
-    if (evidence.log10_p) out["log10_p"] = json_log10(*evidence.log10_p);
-    if (evidence.null != Evidence::Null::none) out["null"] = null_name(evidence.null);
-  }
-  out["samples"] = evidence.samples;
-  put_text(out, "stage", evidence.stage);
-  out["because"] = json_text(evidence.because);
-  return out;
-}
-
 OrderedJson json_lora(const Lora& lora) {
   OrderedJson out;
   out["rank"] = lora.rank;
@@ -86,6 +71,21 @@ void put_lists(OrderedJson& out, const Comparison& comparison) {
 }
 
 }  // namespace
+
+OrderedJson json_evidence(const Evidence& evidence) {
+  OrderedJson out;
+  out["statistic"] = json_text(evidence.statistic);
+  out["outcome"] = outcome_name(evidence.outcome);
+  if (evidence.outcome == Evidence::Outcome::measured) {
+    out["value"] = json_number(evidence.value);
+    if (evidence.log10_p) out["log10_p"] = json_log10(*evidence.log10_p);
+    if (evidence.null != Evidence::Null::none) out["null"] = null_name(evidence.null);
+  }
+  out["samples"] = evidence.samples;
+  put_text(out, "stage", evidence.stage);
+  out["because"] = json_text(evidence.because);
+  return out;
+}
 
 OrderedJson json_comparison(const Comparison& comparison) {
   OrderedJson out;

@@ -21,7 +21,9 @@ void put_text(OrderedJson& object, const char* key, std::string_view text);  // 
 
 OrderedJson json_problem(const Problem& problem);
 OrderedJson json_problems(const std::vector<Problem>& problems);
+OrderedJson json_evidence(const Evidence& evidence);
 OrderedJson json_comparison(const Comparison& comparison);
+OrderedJson json_joint(const Joint& joint);
 OrderedJson json_subject(const Subject& subject, bool with_tensors);
 
 }  // namespace pedigree

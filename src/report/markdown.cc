@@ -12,6 +12,7 @@
 #include "report/numbers.h"
 #include "report/reporters.h"
 #include "report/wording.h"
+#include "report/wording_joint.h"
 
 namespace pedigree {
 namespace {
@@ -64,14 +65,9 @@ void put_table(std::string& out, const Cells& titles, const std::vector<Cells>& 
   out += '\n';
 }
 
-void put_comparison(std::string& out, const Comparison& comparison, bool with_summary) {
-  out += fmt::format("### {} against {}\n\n", md(comparison.subject), md(comparison.base));
-  put_lines(out, verdict_lines(comparison, with_summary));
-  out += '\n';
-  for (const Problem& each : comparison.problems)
-    out += fmt::format("> {}: {}\n\n", md(each.code), md(each.message));
+void put_evidence(std::string& out, const std::vector<Evidence>& evidence) {
   std::vector<Cells> rows;
-  for (const Evidence& each : comparison.evidence) {
+  for (const Evidence& each : evidence) {
     const bool measured = each.outcome == Evidence::Outcome::measured;
     rows.push_back({each.statistic, std::string(outcome_name(each.outcome)),
                     measured ? number_text(each.value) : "",
@@ -81,7 +77,28 @@ void put_comparison(std::string& out, const Comparison& comparison, bool with_su
   if (!rows.empty()) {
     put_table(out, {"statistic", "outcome", "value", "log10 p", "null", "because"}, rows);
   }
-  rows.clear();
+}
+
+void put_joint(std::string& out, const Joint& joint) {
+  out += "### All candidates together\n\n";
+  put_lines(out, joint_lines(joint));
+  out += '\n';
+  std::vector<Cells> rows;
+  for (const ParentRow& each : parent_rows(joint)) {
+    rows.push_back({each.name, each.part, each.weight, each.t, each.kept});
+  }
+  if (!rows.empty()) put_table(out, {"model", "as", "weight", "t", "changes kept"}, rows);
+  put_evidence(out, joint.evidence);
+}
+
+void put_comparison(std::string& out, const Comparison& comparison, bool with_summary) {
+  out += fmt::format("### {} against {}\n\n", md(comparison.subject), md(comparison.base));
+  put_lines(out, verdict_lines(comparison, with_summary));
+  out += '\n';
+  for (const Problem& each : comparison.problems)
+    out += fmt::format("> {}: {}\n\n", md(each.code), md(each.message));
+  put_evidence(out, comparison.evidence);
+  std::vector<Cells> rows;
   for (const RoleSummary& each : change_by_role(comparison.change)) {
     rows.push_back({each.role, fmt::format("{}", each.layers),
                     fmt::format("{} to {}", number_text(each.smallest), number_text(each.largest)),
@@ -151,6 +168,7 @@ std::string compact_markdown(const Report& report) {
   for (const Comparison& each : report.comparisons) {
     out += fmt::format("- {}: {}\n", md(each.subject), md(verdict_phrase(each.verdict, each.base)));
   }
+  if (report.joint) out += fmt::format("- together: {}\n", md(report.joint->summary));
   return out;
 }
 
@@ -175,6 +193,7 @@ std::string markdown(const Report& report, const RenderOptions& options) {
   for (const Comparison& comparison : report.comparisons) {
     put_comparison(out, comparison, several || !report.subject);
   }
+  if (report.joint) put_joint(out, *report.joint);
   if (!report.comparisons.empty()) {
     out += fmt::format("Assumption: {}\n\n{}\n\n", md(assumption()), md(legend()));
   }

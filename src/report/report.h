@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "compare/compare.h"
+#include "compare/joint.h"
 #include "report/explanation.h"
 
 namespace pedigree {
@@ -17,8 +18,9 @@ namespace pedigree {
 struct Declared {
   std::string source;  // "README.md:4 base_model"
   std::string value;
-  std::string verdict;  // confirmed, contradicted, unverified, undeclared
-  std::string because;  // one sentence
+  std::string verdict;        // confirmed, contradicted, unverified, undeclared
+  std::string because;        // one sentence
+  bool about_recipe = false;  // how it was merged, and not from what
 };
 
 struct Finding {
@@ -68,6 +70,7 @@ struct Report {
       generated;  // ISO 8601, UTC; absent with --deterministic and no SOURCE_DATE_EPOCH
   std::optional<Subject> subject;
   std::vector<Comparison> comparisons;
+  std::optional<Joint> joint;  // what several bases explain together
   std::vector<Declared> declared;
   std::vector<Finding> findings;
   std::vector<Problem> problems;        // those of the subject and of the run

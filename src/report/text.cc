@@ -11,6 +11,7 @@
 #include "report/reporters.h"
 #include "report/text_layout.h"
 #include "report/wording.h"
+#include "report/wording_joint.h"
 
 namespace pedigree {
 namespace {
@@ -35,8 +36,8 @@ void put_lines(TextPage& page, const std::vector<LabelledLine>& lines) {
   for (const auto& [label, text] : lines) page.labelled(label, text, label_width);
 }
 
-void put_evidence(TextPage& page, const Comparison& comparison) {
-  if (comparison.evidence.empty()) return;
+void put_evidence(TextPage& page, const std::vector<Evidence>& evidence) {
+  if (evidence.empty()) return;
   page.heading("Evidence");
   const std::vector<TextColumn> columns = {{.title = "statistic", .flexible = true},
                                            {.title = "outcome"},
@@ -45,7 +46,7 @@ void put_evidence(TextPage& page, const Comparison& comparison) {
                                            {.title = "null"},
                                            {.title = "samples", .right_aligned = true}};
   std::vector<TextRow> rows;
-  for (const Evidence& each : comparison.evidence) {
+  for (const Evidence& each : evidence) {
     const bool measured = each.outcome == Evidence::Outcome::measured;
     std::string outcome(outcome_name(each.outcome));
     std::ranges::replace(outcome, '_', ' ');
@@ -126,9 +127,29 @@ void put_comparison(TextPage& page, const Comparison& comparison, bool with_summ
     page.labelled(severity_name(problem.severity), problem.message, label_width,
                   style_of(problem.severity));
   }
-  put_evidence(page, comparison);
+  put_evidence(page, comparison.evidence);
   put_change(page, comparison);
   put_rows(page, comparison);
+}
+
+void put_joint(TextPage& page, const Report& report) {
+  if (!report.joint) return;
+  page.heading("All candidates together");
+  put_lines(page, joint_lines(*report.joint));
+  std::vector<TextRow> rows;
+  for (const ParentRow& each : parent_rows(*report.joint)) {
+    rows.push_back({.cells = {each.name, each.part, each.weight, each.t, each.kept}});
+  }
+  if (!rows.empty()) {
+    page.heading("Parents");
+    page.table({{.title = "model", .flexible = true},
+                {.title = "as"},
+                {.title = "weight", .right_aligned = true},
+                {.title = "t", .right_aligned = true},
+                {.title = "changes kept", .right_aligned = true}},
+               rows);
+  }
+  put_evidence(page, report.joint->evidence);
 }
 
 void put_reading(TextPage& page, const Report& report) {
@@ -292,6 +313,10 @@ std::string compact_text(const Report& report, const RenderOptions& options) {
         summary.empty() ? each.subject + ": " + verdict_phrase(each.verdict, each.base) : summary,
         verdict_width, Style::plain);
   }
+  if (report.joint) {
+    page.labelled("together · " + report.joint->relation, report.joint->summary, verdict_width,
+                  Style::plain);
+  }
   return page.take();
 }
 
@@ -307,6 +332,7 @@ std::string text(const Report& report, const RenderOptions& options) {
   for (const Comparison& comparison : report.comparisons) {
     put_comparison(page, comparison, several || !report.subject);
   }
+  put_joint(page, report);
   put_reading(page, report);
   if (report.subject && (report.comparisons.empty() || report.show_tensors || report.show_files) &&
       report.command != "digest") {

@@ -96,6 +96,11 @@ std::string what_its_weights_show(const Report& report) {
     return report.comparisons.front().verdict.summary;
   }
   std::vector<std::string> phrases;
+  if (report.joint && report.joint->relation == "merge") {
+    std::string_view summary = report.joint->summary;
+    if (summary.ends_with('.')) summary.remove_suffix(1);
+    phrases.emplace_back(summary);
+  }
   for (const std::string_view derived : {"yes", "inconclusive", "no"}) {
     for (const Comparison& each : report.comparisons) {
       if (each.verdict.derived == derived)

@@ -100,6 +100,22 @@ constexpr std::array words = {
          ""},
     Word{"lattice-residual/1", "statistic", "",
          "Are the dequantised values within half a quantiser step of the other model's?", ""},
+    Word{"merge-copies/1", "statistic", "",
+         "Does every matrix that carries information stand in one candidate or another with the "
+         "same values, and in no single one?",
+         ""},
+    Word{"merge-fit/1", "statistic", "",
+         "How much do weighted sums of the candidates' matrices leave, in units of what rounding "
+         "into the stored type leaves? Training from one of them leaves a change of its own.",
+         ""},
+    Word{"merge-entries/1", "statistic", "",
+         "What share of the entries take one of the few values that TIES, DARE and their kin "
+         "allow?",
+         ""},
+    Word{"merge-direction/1", "statistic", "",
+         "What share of the subject's values are the sum rounded once? Of a model that was not "
+         "computed from the others, fewer are.",
+         ""},
     // Answers that are no relation
     Word{"derived", "answer", "",
          "yes: one was made from the other's trained weights, or both from a common trained "

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "fingerprint/fingerprint.h"
+#include "tasks/judge_joint.h"
 
 namespace pedigree {
 namespace {
@@ -153,6 +154,7 @@ void judge_against(Report& report, Opened& subject, const std::vector<std::strin
   compare_options.threads = options.run.threads;
   compare_options.alternatives = bases.size();
   compare_options.progress = options.run.progress;
+  std::vector<std::shared_ptr<Opened>> opened;  // kept for what they explain together
   for (const std::string& path : bases) {
     if (options.run.progress.stop())
       return fail(report, make_problem("interrupted", {}, "stopped"));
@@ -161,6 +163,7 @@ void judge_against(Report& report, Opened& subject, const std::vector<std::strin
       report.comparisons.push_back(
           not_compared(subject.name(), path, could_not_open(path, base.error())));
       fail(report, base.error());
+      opened.push_back(nullptr);
       continue;
     }
     Comparison comparison = compared(subject, **base, compare_options, options.run);
@@ -168,8 +171,10 @@ void judge_against(Report& report, Opened& subject, const std::vector<std::strin
     const bool pointers = (*base)->model && (*base)->model->only_pointers;
     note_outcome(report, comparison, pointers);
     report.comparisons.push_back(std::move(comparison));
+    opened.push_back(bases.size() > 1 ? *base : nullptr);
   }
   tell_apart(report.comparisons, bases);
+  report.joint = joint_answer(subject, opened, report.comparisons);
   // A damaged subject hides nothing when every question was decided all the same.
   if (!report.comparisons.empty() && std::ranges::all_of(report.comparisons, is_decided)) {
     report.unreadable = false;

@@ -71,6 +71,44 @@ def build(root):
         (root / name).symlink_to(ROOT / "fixtures" / name)
 
 
+def bf16_tensors(folder):
+    """{name: (shape, values)} of a stored model."""
+    blob = (folder / "model.safetensors").read_bytes()
+    size, = struct.unpack_from("<Q", blob)
+    tensors = {}
+    for name, entry in json.loads(blob[8:8 + size]).items():
+        if name != "__metadata__":
+            begin, end = entry["data_offsets"]
+            words = struct.unpack(f"<{(end - begin) // 2}H", blob[8 + size + begin:8 + size + end])
+            wide = struct.pack(f"<{len(words)}I", *(word << 16 for word in words))
+            tensors[name] = (entry["shape"], struct.unpack(f"<{len(words)}f", wide))
+    return tensors
+
+
+def build_merges(root):
+    """merged: 0.7 of A-ft and 0.3 of A-cpt. stacked: their layers in turn."""
+    models = ROOT / "fixtures" / "models"
+    one, two = bf16_tensors(models / "A-ft"), bf16_tensors(models / "A-cpt")
+    mixed = {name: (shape, [0.7 * x + 0.3 * y for x, y in zip(values, two[name][1])])
+             for name, (shape, values) in one.items()}
+    stacked = {name: value for name, value in one.items() if ".layers." not in name}
+    for new, (parent, old) in enumerate([(one, 0), (two, 0), (two, 1), (one, 1), (one, 2)]):
+        stacked.update((name.replace(f".layers.{old}.", f".layers.{new}."), value)
+                       for name, value in parent.items() if f".layers.{old}." in name)
+    for name, tensors, layers in (("merged", mixed, 3), ("stacked", stacked, 5)):
+        target = root / name
+        target.mkdir()
+        (target / "model.safetensors").write_bytes(safetensors(tensors, {"format": "pt"}))
+        config = json.loads((models / "A-ft" / "config.json").read_text())
+        config.update(num_hidden_layers=layers, torch_dtype="float32")
+        (target / "config.json").write_text(json.dumps(config))
+        (target / "tokenizer.json").write_bytes((models / "A-ft" / "tokenizer.json").read_bytes())
+    (root / "merged" / "mergekit_config.yml").write_text(
+        "models:\n  - model: fixtures/A-ft\n    parameters: {weight: 0.7}\n"
+        "  - model: fixtures/A-cpt\n    parameters: {weight: 0.5}\n"
+        "merge_method: linear\nparameters: {normalize: false}\n")
+
+
 def clean_environment(home):
     return {"PATH": "/usr/bin:/bin", "HOME": str(home), "LC_ALL": "C.UTF-8", "COLUMNS": "100",
             "PEDIGREE_DETERMINISTIC": "1", "PEDIGREE_THREADS": "2"}
@@ -105,9 +143,11 @@ def run(binary, case):
     """{name: bytes} of what the case puts out."""
     with tempfile.TemporaryDirectory() as folder:
         root = pathlib.Path(folder)
-        build(root)
-        before = {p for p in root.rglob("*") if not p.is_symlink()}
         words = shlex.split((case / "command").read_text())
+        build(root)
+        if {"merged", "stacked"} & set(words):
+            build_merges(root)
+        before = {p for p in root.rglob("*") if not p.is_symlink()}
         stdin = (case / "stdin").read_bytes() if (case / "stdin").exists() else b""
         done = subprocess.run([binary, *words], cwd=root, input=stdin, capture_output=True,
                               env=clean_environment(root), timeout=300, check=False)

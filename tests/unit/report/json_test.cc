@@ -43,6 +43,13 @@ TEST_CASE("the JSON report has the contract's fields under the contract's names"
   CHECK(comparison["change"][0]["relative_delta"] == 0.0131235);
   CHECK(comparison["evidence"][0]["null"] == "exact");
   CHECK(comparison["evidence"][0]["value"] == 64);
+  CHECK(json["joint"]["relation"] == "merge");
+  CHECK(json["joint"]["parents"][0]["name"] == hostile);
+  CHECK(json["joint"]["parents"][0]["weight"] == 0.618);
+  CHECK(json["joint"]["parents"][1]["t"] == 0.4);
+  CHECK(json["joint"]["residual"] == 0.0017);
+  CHECK(json["joint"]["parts"][1]["from"] == 0);
+  CHECK(json["joint"]["evidence"][0]["null"] == "assumed");
   CHECK(json["declared"][0]["verdict"] == "contradicted");
   CHECK(json["findings"][0]["rule"] == "lineage-declared-contradicted");
   CHECK(json["problems"][0]["offset"] == 4096);
@@ -57,6 +64,7 @@ TEST_CASE("what was not measured or says nothing is absent from JSON") {
   CHECK_FALSE(comparison["verdict"].contains("log10_p"));
   CHECK_FALSE(json["subject"].contains("digest"));
   CHECK_FALSE(json.contains("generated"));
+  CHECK_FALSE(json.contains("joint"));
   const auto full = nlohmann::json::parse(json_of(full_report()));
   const auto& insufficient = full["comparisons"][0]["evidence"][1];
   CHECK_FALSE(insufficient.contains("value"));

@@ -94,6 +94,31 @@ Comparison independent_comparison(const std::string& base) {
   return comparison;
 }
 
+Joint merged() {
+  Joint joint{.method = "slerp", .condition = 45.2};
+  joint.parents = {{.name = hostile, .weight = 0.618, .t = 0.6},
+                   {.name = "other", .weight = 0.416, .t = 0.4, .kept = 0.5}};
+  joint.base = JointParent{.name = "root", .weight = -0.034};
+  joint.unneeded = {hostile};
+  joint.residual = 0.0017;
+  joint.rounding_ratio = 1.004;
+  joint.within_rounding = true;
+  joint.direction = "base-is-parent";
+  joint.direction_because = "its values are the sum rounded once";
+  joint.parts = {{.layer = 0, .role = "attn.q", .weights = {0.7, 0.3, 0}, .t = 0.3},
+                 {.layer = 1, .role = "attn.q", .weights = {0.5, 0.5, 0}, .t = 0.5, .from = 0}};
+  joint.evidence = {{.statistic = "merge-fit/1",
+                     .outcome = Evidence::Outcome::measured,
+                     .value = 1.004,
+                     .log10_p = -37.84,
+                     .null = Evidence::Null::assumed,
+                     .samples = 122'880,
+                     .stage = "aligned",
+                     .because = "sums of " + hostile + " leave what rounding leaves"}};
+  joint.summary = "child is a slerp merge of " + hostile + " and other.";
+  return joint;
+}
+
 }  // namespace
 
 Report full_report() {
@@ -114,6 +139,7 @@ Report full_report() {
                                          .named = "named/1:sha256:01",
                                          .bag = "bag/1:sha256:02"};
   report.comparisons = {derived_comparison(), independent_comparison("other")};
+  report.joint = merged();
   report.declared = {
       {"README.md:4 base_model", hostile, "contradicted", "its weights do not descend from it"},
       {"config.json:3 _name_or_path", "x/y", "unverified", "it was not compared"}};

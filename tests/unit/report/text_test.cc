@@ -10,6 +10,7 @@
 #include "report/report.h"
 #include "report/text_layout.h"
 #include "report/wording.h"
+#include "report/wording_joint.h"
 #include "tests/unit/report/samples.h"
 
 using namespace pedigree;
@@ -127,10 +128,36 @@ TEST_CASE("every finding, problem, claim verdict and statistic stands in text an
   for (const std::string& out : {text_of(report), markdown_of(report)}) {
     for (const std::string_view part :
          {"lineage-declared-contradicted", "safetensors-offsets", "contradicted", "unverified",
-          "ffn-pairing/1", "ffn-responses/1", "-89.1", "exact", "mismatch", "not met"}) {
+          "ffn-pairing/1", "ffn-responses/1", "-89.1", "exact", "mismatch", "not met",
+          "merge-fit/1", "slerp", "0.618", "root"}) {
       CHECK_MESSAGE(has(out, part), part);
     }
   }
+}
+
+TEST_CASE("copied layers are told as runs, and weights by layer where they differ") {
+  Joint joint{.method = "passthrough"};
+  joint.parents = {{.name = "P", .weight = 0.6}, {.name = "Q", .weight = 0.4}};
+  for (int layer = 0; layer < 5; ++layer) {
+    const bool first = layer < 3;
+    for (const char* role : {"attn.q", "ffn.up"}) {
+      joint.parts.push_back({.layer = layer,
+                             .role = role,
+                             .weights = {first ? 1.0 : 0.0, first ? 0.0 : 1.0},
+                             .from = first ? layer : layer - 2});
+    }
+  }
+  const auto line = [](const Joint& of) {
+    for (const LabelledLine& each : joint_lines(of)) {
+      if (each.label == "layers") return each.text;
+    }
+    return std::string("none");
+  };
+  CHECK(line(joint) == "0–2 ← P 0–2, 3–4 ← Q 1–2");
+  for (JointPart& part : joint.parts) part.from.reset();
+  CHECK(line(joint) == "weight of P by layer: 1.00, 1.00, 1.00, 0.00, 0.00");
+  for (JointPart& part : joint.parts) part.weights = {0.6, 0.4};
+  CHECK(line(joint) == "none");
 }
 
 TEST_CASE("markdown escapes everything that comes from a file") {
