@@ -21,9 +21,21 @@ bool names_a_parent(const YamlScalar& scalar) {
          scalar.path == "base_model.path" || scalar.path == "base_model.model.path";
 }
 
+bool is_parameter(const YamlScalar& scalar) {
+  constexpr std::array<std::string_view, 4> names = {"weight", "t", "lambda", "normalize"};
+  return std::ranges::any_of(names, [&](std::string_view name) {
+    const std::size_t at = scalar.path.find("parameters." + std::string(name));
+    if (at == std::string::npos) return false;
+    const std::size_t end = at + std::string_view("parameters.").size() + name.size();
+    return end == scalar.path.size() || scalar.path[end] == '[' || scalar.path[end] == '.';
+  });
+}
+
 std::optional<Claim::Kind> kind_of(const YamlScalar& scalar) {
   if (scalar.null || scalar.value.empty()) return std::nullopt;
   if (names_a_parent(scalar)) return Claim::Kind::merge_recipe;
+  // How much of each: held against the weights once the parents are at hand.
+  if (is_parameter(scalar)) return Claim::Kind::other;
   constexpr std::array<std::string_view, 6> told = {
       "merge_method", "tokenizer_source", "gate_mode", "layer_range", "dtype", "name"};
   if (std::ranges::find(told, scalar.key) != told.end()) return Claim::Kind::other;

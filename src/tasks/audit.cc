@@ -1,6 +1,7 @@
 #include <utility>
 
 #include "tasks/declared.h"
+#include "tasks/declared_merge.h"
 #include "tasks/judge.h"
 #include "tasks/opened.h"
 #include "tasks/tasks.h"
@@ -44,6 +45,7 @@ Report audit_model(const AuditRequest& request) {
   }
   const ModelInfo& info = report.subject->info;
   report.declared = hold_claims(info, candidates, report.comparisons);
+  hold_recipe(info, candidates, report.joint, report.declared);
   report.findings = findings_of(info, report.declared, report.problems);
   return report;
 }

@@ -72,20 +72,6 @@ bool same(const ModelName& a, const ModelName& b) {
   return a.organisation.empty() || b.organisation.empty() || a.organisation == b.organisation;
 }
 
-std::string source_of(const Claim& claim) {
-  return claim.line > 0 ? fmt::format("{}:{} {}", claim.file, claim.line, claim.key)
-                        : fmt::format("{} {}", claim.file, claim.key);
-}
-
-bool matches(const Claim& claim, const Candidate& candidate) {
-  // A path's folder is no organisation, so the path counts by its last part.
-  const auto parts = parts_from_back(candidate.path);
-  const bool by_path = !parts.empty() && names_same_model(claim.value, parts.front());
-  const bool in_cache = candidate.path.find("models--") != std::string::npos &&
-                        names_same_model(claim.value, candidate.path);
-  return by_path || in_cache || names_same_model(claim.value, candidate.name);
-}
-
 Declared row_for(const Claim& claim, const Comparison* comparison) {
   Declared row{
       .source = source_of(claim), .value = claim.value, .verdict = "unverified", .because = {}};
@@ -128,6 +114,20 @@ void add_problem_findings(std::vector<Finding>& findings, const std::vector<Prob
 
 }  // namespace
 
+std::string source_of(const Claim& claim) {
+  return claim.line > 0 ? fmt::format("{}:{} {}", claim.file, claim.line, claim.key)
+                        : fmt::format("{} {}", claim.file, claim.key);
+}
+
+bool names_candidate(const Claim& claim, const Candidate& candidate) {
+  // A path's folder is no organisation, so the path counts by its last part.
+  const auto parts = parts_from_back(candidate.path);
+  const bool by_path = !parts.empty() && names_same_model(claim.value, parts.front());
+  const bool in_cache = candidate.path.find("models--") != std::string::npos &&
+                        names_same_model(claim.value, candidate.path);
+  return by_path || in_cache || names_same_model(claim.value, candidate.name);
+}
+
 bool names_same_model(std::string_view claimed, std::string_view name) {
   return same(parsed_name(claimed), parsed_name(name));
 }
@@ -158,7 +158,7 @@ std::vector<Declared> hold_claims(const ModelInfo& model, const std::vector<Cand
     if (!is_parent_claim(claim, model)) continue;
     const Comparison* found = nullptr;
     for (std::size_t i = 0; i < comparisons.size() && i < candidates.size(); ++i) {
-      if (!matches(claim, candidates[i])) continue;
+      if (!names_candidate(claim, candidates[i])) continue;
       is_declared[i] = true;
       if (found == nullptr) found = &comparisons[i];
     }
@@ -192,7 +192,8 @@ std::vector<Finding> findings_of(const ModelInfo& model, const std::vector<Decla
     } else if (row.verdict == "unverified") {
       add("lineage-declared-unverified", Severity::warning,
           fmt::format("{} declares {}, but {}", row.source, row.value, row.because),
-          "Give the declared base with --against.");
+          row.about_recipe ? "Ask the publisher for the exact parents and the recipe."
+                           : "Give the declared base with --against.");
     } else if (row.verdict == "undeclared") {
       add("lineage-undeclared-parent", one_confirmed ? Severity::note : Severity::warning,
           fmt::format("it shares weights with {}, which no file declares", row.value),

@@ -23,6 +23,11 @@ bool names_same_model(std::string_view claimed, std::string_view name);
 // A directory or drive on somebody's machine: it names a parent nobody can find.
 bool is_local_path(std::string_view value);
 
+// Does the claim's value name this candidate, by its own name or its path?
+bool names_candidate(const Claim& claim, const Candidate& candidate);
+
+std::string source_of(const Claim& claim);  // "README.md:4 base_model"
+
 bool is_parent_claim(const Claim& claim, const ModelInfo& model);
 
 // One row for each parent claim, then one for each parent found that no claim

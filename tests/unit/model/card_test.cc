@@ -172,7 +172,8 @@ TEST_CASE("a recipe in a fenced block of the text names its parents with lines")
       "    parameters:\n      weight: 0.5\nmerge_method: linear\n```\n");
   CHECK(values(reading, Claim::Kind::merge_recipe) ==
         Strings{"models[0].model=org/a", "models[1].model=org/b"});
-  CHECK(values(reading, Claim::Kind::other) == Strings{"merge_method=linear"});
+  CHECK(values(reading, Claim::Kind::other) ==
+        Strings{"models[1].parameters.weight=0.5", "merge_method=linear"});
   CHECK(reading.claims[1].line == 7);
   CHECK(problem(reading) == "none");
 }

@@ -50,6 +50,22 @@ TEST_CASE("experts and parents given as path and revision are parents too") {
                                     "models[0].model.path=org/three:8"});
 }
 
+TEST_CASE("weights, t and lambda are told with their paths, other parameters are not") {
+  const RecipeReading reading = read_merge_recipe(
+      "models:\n  - model: org/a\n    parameters: {weight: 0.7, density: 0.5}\n"
+      "parameters:\n  t:\n    - filter: mlp\n      value: [0, 1]\n    - value: 0.5\n"
+      "  lambda: 1.2\n  normalize: true\n  total: 3\n",
+      "mergekit_config.yml");
+  Strings told;
+  for (const Claim& claim : reading.claims) {
+    if (claim.kind == Claim::Kind::other) told.push_back(claim.key + "=" + claim.value);
+  }
+  CHECK(told == Strings{"models[0].parameters.weight=0.7", "parameters.t[0].filter=mlp",
+                        "parameters.t[0].value[0]=0", "parameters.t[0].value[1]=1",
+                        "parameters.t[1].value=0.5", "parameters.lambda=1.2",
+                        "parameters.normalize=true"});
+}
+
 TEST_CASE("the stages of one recipe may be documents of their own") {
   const RecipeReading reading = read_merge_recipe(
       "name: first\nmodels:\n- model: org/a\n---\nname: second\nmodels:\n- model: first\n",
