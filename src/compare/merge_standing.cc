@@ -142,7 +142,7 @@ Computed computed_from_rounding(const MergeFit& fit, bool lattice) {
   for (std::size_t j = 0; j < fit.candidates.size(); ++j) {
     const Rounding own = seen.own_beside(j);
     const Rounding other = seen.of(j);
-    if (other.ratio >= full_rounding) best_inside = std::max(best_inside, other.inside);
+    if (on_grid || other.ratio >= full_rounding) best_inside = std::max(best_inside, other.inside);
     const bool less_often = own.inside >= other.inside + plainly_more_often;
     const bool implausible =
         !on_grid && (other.ratio < full_rounding || other.ratio >= plainly_larger * own.ratio);
