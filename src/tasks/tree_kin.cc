@@ -189,8 +189,8 @@ class KinFinder {
   // Distances of disguised models to the family they were found to belong to.
   std::optional<Problem> place(const Numbers& disguised, std::size_t reference,
                                const Numbers& family) {
-    for (const std::size_t model : disguised) {
-      if (&model - disguised.data() >= static_cast<std::ptrdiff_t>(most_disguised)) break;
+    for (std::size_t i = 0; i < std::min(disguised.size(), most_disguised); ++i) {
+      const std::size_t model = disguised[i];
       if (kin_pair_of(model, reference).changed_rows < 1) continue;  // coordinates agree
       if (auto problem = place_one(model, reference, family)) return problem;
     }
