@@ -20,7 +20,7 @@ struct Step {
 
 using Steps = std::map<std::size_t, std::vector<Step>>;
 
-Steps steps_of(const Family& family, const std::vector<LinkDirection>& directions) {
+Steps steps_of(const ConnectedFamily& family, const std::vector<LinkDirection>& directions) {
   Steps steps;
   for (const Numbers* models : {&family.members, &family.missing}) {
     for (const std::size_t model : *models) steps[model] = {};
@@ -73,7 +73,7 @@ bool may_be_oldest(std::size_t model, const Steps& steps, const std::vector<Move
 
 }  // namespace
 
-std::vector<MovedApart> moved_apart(const KinGraph& graph, const Family& family) {
+std::vector<MovedApart> moved_apart(const KinGraph& graph, const ConnectedFamily& family) {
   const KinTable table(graph);
   std::map<std::size_t, Numbers> around;
   for (const FamilyLink& link : family.links) {
@@ -99,7 +99,7 @@ std::vector<MovedApart> moved_apart(const KinGraph& graph, const Family& family)
   return found;
 }
 
-FamilyOrder order_of(const Family& family, const std::vector<LinkDirection>& directions,
+FamilyOrder order_of(const ConnectedFamily& family, const std::vector<LinkDirection>& directions,
                      const std::vector<MovedApart>& apart) {
   check(directions.size() == family.links.size(), "a direction for every link");
   std::set<std::size_t> merged;

@@ -17,7 +17,7 @@ struct MovedApart {
 };
 
 // Among a model's neighbours by training.
-std::vector<MovedApart> moved_apart(const KinGraph& graph, const Family& family);
+std::vector<MovedApart> moved_apart(const KinGraph& graph, const ConnectedFamily& family);
 
 struct FamilyOrder {
   // Models of which every known direction points away, and from which no two that
@@ -30,7 +30,7 @@ struct FamilyOrder {
 };
 
 // `directions` are those of family.links; links to joint parents are known as such.
-FamilyOrder order_of(const Family& family, const std::vector<LinkDirection>& directions,
+FamilyOrder order_of(const ConnectedFamily& family, const std::vector<LinkDirection>& directions,
                      const std::vector<MovedApart>& apart = {});
 
 }  // namespace pedigree

@@ -41,7 +41,7 @@ class Joiner {
         head_(graph.models.size(), nobody),
         neighbours_(graph.models.size()) {}
 
-  std::vector<Family> run() {
+  std::vector<ConnectedFamily> run() {
     group_equal_copies();
     take_joints();
     find_heads();
@@ -314,8 +314,8 @@ class Joiner {
     }
   }
 
-  std::vector<Family> families() {
-    std::map<std::size_t, Family> by_first;
+  std::vector<ConnectedFamily> families() {
+    std::map<std::size_t, ConnectedFamily> by_first;
     for (std::size_t i = 0; i < graph_.models.size(); ++i)
       by_first[sets_.find(i)].members.push_back(i);
     for (std::size_t i = 0; i < missing_.size(); ++i) {
@@ -324,7 +324,7 @@ class Joiner {
     for (FamilyLink& link : links_) {
       by_first[sets_.find(link.second)].links.push_back(std::move(link));
     }
-    std::vector<Family> all;
+    std::vector<ConnectedFamily> all;
     for (auto& [unused, family] : by_first) {
       std::ranges::sort(family.links, {},
                         [](const FamilyLink& link) { return std::pair(link.second, link.first); });
@@ -346,6 +346,6 @@ class Joiner {
 
 }  // namespace
 
-std::vector<Family> families_of(const KinGraph& graph) { return Joiner(graph).run(); }
+std::vector<ConnectedFamily> families_of(const KinGraph& graph) { return Joiner(graph).run(); }
 
 }  // namespace pedigree

@@ -83,7 +83,7 @@ struct FamilyLink {
   std::vector<std::size_t> as_near = {};  // other ends that are as near: the place is open
 };
 
-struct Family {
+struct ConnectedFamily {
   std::vector<std::size_t> members = {};  // ascending
   std::vector<std::size_t> missing =
       {};  // stand for models not in the set; numbered from models.size() on
@@ -92,6 +92,6 @@ struct Family {
 
 // Families by their smallest member; a model related to no other is a family of
 // its own, without links.
-std::vector<Family> families_of(const KinGraph& graph);
+std::vector<ConnectedFamily> families_of(const KinGraph& graph);
 
 }  // namespace pedigree

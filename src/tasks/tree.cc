@@ -76,21 +76,21 @@ class TreeMaker {
   }
 
   void add_families(Tree& tree) {
-    const std::vector<Family> families = families_of(kin_.graph);
-    for (const Family& family : families) {
+    const std::vector<ConnectedFamily> families = families_of(kin_.graph);
+    for (const ConnectedFamily& family : families) {
       for (const std::size_t missing : family.missing) {
         missing_place_.emplace(missing, missing_place_.size());
         tree.nodes.push_back({.name = fmt::format("not in this set #{}", missing_place_.size()),
                               .is_missing = true});
       }
     }
-    for (const Family& family : families) {
+    for (const ConnectedFamily& family : families) {
       for (const std::size_t member : family.members) family_of_[member] = tree.families.size();
       tree.families.push_back(tree_family(family));
     }
   }
 
-  TreeFamily tree_family(const Family& family) {
+  TreeFamily tree_family(const ConnectedFamily& family) {
     std::vector<KnownLink> links;
     std::vector<LinkDirection> directions;
     for (const FamilyLink& link : family.links) {
@@ -117,7 +117,7 @@ class TreeMaker {
   }
 
   // How many links below the drawn beginnings each model stands; merges are cut.
-  static std::map<std::size_t, std::size_t> depths(const Family& family,
+  static std::map<std::size_t, std::size_t> depths(const ConnectedFamily& family,
                                                    const std::vector<std::size_t>& drawn) {
     std::map<std::size_t, std::size_t> depth;
     std::vector<std::size_t> open = drawn;

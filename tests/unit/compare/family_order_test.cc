@@ -12,7 +12,7 @@ constexpr auto first = LinkDirection::first_is_parent;
 constexpr auto second = LinkDirection::second_is_parent;
 
 // 0 with children or parents 1, 2, and 3 behind 1.
-Family small_family() {
+ConnectedFamily small_family() {
   return {
       .members = {0, 1, 2, 3},
       .links = {{.first = 0, .second = 1}, {.first = 0, .second = 2}, {.first = 1, .second = 3}}};
@@ -44,10 +44,11 @@ TEST_CASE("directions that contradict each other leave no root, and something to
 }
 
 TEST_CASE("a merge ties two trees together, and each has its own roots") {
-  const Family family{.members = {0, 1, 2, 3},
-                      .links = {{.first = 0, .second = 1},
-                                {.first = 0, .second = 3, .kind = FamilyLink::Kind::joint},
-                                {.first = 2, .second = 3, .kind = FamilyLink::Kind::joint}}};
+  const ConnectedFamily family{
+      .members = {0, 1, 2, 3},
+      .links = {{.first = 0, .second = 1},
+                {.first = 0, .second = 3, .kind = FamilyLink::Kind::joint},
+                {.first = 2, .second = 3, .kind = FamilyLink::Kind::joint}}};
   const FamilyOrder order = order_of(family, {first, first, first});
   CHECK(order.roots == Numbers{0, 2});
   CHECK(order.drawn == Numbers{0, 2, 3});
@@ -60,10 +61,11 @@ TEST_CASE("a model alone is its own root") {
 }
 
 TEST_CASE("a missing model is drawn first when it has the most links") {
-  const Family family{.members = {0, 1, 2},
-                      .missing = {3},
-                      .links = {{.first = 3, .second = 0, .kind = FamilyLink::Kind::missing},
-                                {.first = 3, .second = 1, .kind = FamilyLink::Kind::missing},
-                                {.first = 3, .second = 2, .kind = FamilyLink::Kind::missing}}};
+  const ConnectedFamily family{
+      .members = {0, 1, 2},
+      .missing = {3},
+      .links = {{.first = 3, .second = 0, .kind = FamilyLink::Kind::missing},
+                {.first = 3, .second = 1, .kind = FamilyLink::Kind::missing},
+                {.first = 3, .second = 2, .kind = FamilyLink::Kind::missing}}};
   CHECK(order_of(family, {unknown, unknown, unknown}).drawn == Numbers{3});
 }

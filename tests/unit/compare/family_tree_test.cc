@@ -14,7 +14,7 @@ namespace {
 
 std::string tree_of(const KinFamily& family) {
   std::string text;
-  for (const Family& each : families_of(family.graph())) {
+  for (const ConnectedFamily& each : families_of(family.graph())) {
     if (!text.empty()) text += " | ";
     text += links_in_words(each);
   }

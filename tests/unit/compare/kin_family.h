@@ -89,7 +89,7 @@ class KinFamily {
 };
 
 // "0-1 trained, 1=2 copy, 1>3 joint 0.70, ?4-5": sorted as they come.
-inline std::string links_in_words(const Family& family) {
+inline std::string links_in_words(const ConnectedFamily& family) {
   std::string text;
   for (const FamilyLink& link : family.links) {
     if (!text.empty()) text += ", ";
