@@ -16,7 +16,7 @@ import sys
 import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-NUMERIC = ["src/tensor/*.cc", "src/tensor/types/*.cc"] + ["src/fingerprint/%s.cc" % name for name in (
+NUMERIC = ["src/tensor/*.cc", "src/tensor/kernels/*.cc", "src/tensor/types/*.cc"] + ["src/fingerprint/%s.cc" % name for name in (
     "fingerprint", "half", "lattice", "plan", "responses", "sampling", "value_hash", "container_write",
     "metadata_write", "canonical_json")]
 WAYS = [(compiler, level) for compiler in ("g++", "clang++-19") for level in ("-O0", "-O2")]
