@@ -153,7 +153,8 @@ std::optional<Problem> add_indexed_ffn(std::vector<Change>& all, const Side& sub
     }
     const auto read = read_like(base, match.base, part, *mine);
     if (!read) return read.error();
-    if (*read) add_shared_block(all, mine, &**read);
+    const auto& alike = *read;
+    if (alike) add_shared_block(all, mine, &*alike);
   }
   return std::nullopt;
 }

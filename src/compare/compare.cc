@@ -196,8 +196,9 @@ class Comparer {
   std::optional<Problem> find_narrower(Descent& descent) {
     auto width = find_width(subject_, base_, descent.alignment.layers, options_.threads);
     if (!width) return std::move(width.error());
-    if (!*width) return std::nullopt;
-    auto evidence = take_width(descent, std::move(**width), subject_.sketch.architecture,
+    auto& narrower = *width;
+    if (!narrower) return std::nullopt;
+    auto evidence = take_width(descent, std::move(*narrower), subject_.sketch.architecture,
                                base_.sketch.architecture);
     // The residual stream is one more group that speaks for it.
     if (!evidence.empty() && evidence.front().log10_p <= -4) ++found_.supporting;
@@ -452,36 +453,6 @@ class Comparer {
 };
 
 }  // namespace
-
-std::string_view outcome_name(Evidence::Outcome outcome) {
-  switch (outcome) {
-    case Evidence::Outcome::measured:
-      return "measured";
-    case Evidence::Outcome::not_applicable:
-      return "not_applicable";
-    case Evidence::Outcome::insufficient:
-      return "insufficient";
-  }
-  return "insufficient";
-}
-
-std::string_view null_name(Evidence::Null null) {
-  switch (null) {
-    case Evidence::Null::none:
-      return "none";
-    case Evidence::Null::digest:
-      return "digest";
-    case Evidence::Null::exact:
-      return "exact";
-    case Evidence::Null::bound:
-      return "bound";
-    case Evidence::Null::asymptotic:
-      return "asymptotic";
-    case Evidence::Null::assumed:
-      return "assumed";
-  }
-  return "none";
-}
 
 std::string why_unjudgeable(const Side& side) {
   const std::string& name = side.sketch.name;

@@ -200,9 +200,9 @@ class Finder {
       find_fewer_experts();
       return;
     }
-    const auto renumbered = std::ranges::count_if(
-        alignment_.experts,
-        [](const FfnMatch& match) { return match.subject.expert != match.base.expert; });
+    const auto renumbered = std::ranges::count_if(alignment_.experts, [](const FfnMatch& match) {
+      return match.subject.expert != match.base.expert;
+    });
     if (2 * renumbered > matched) {
       findings_.transforms.emplace_back("expert-permute");
       findings_.reparametrised = true;

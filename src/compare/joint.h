@@ -21,18 +21,18 @@ namespace pedigree {
 
 struct JointParent {
   std::string name = {};
-  double weight = 0;              // share of the whole; of a base: what the others leave
-  std::optional<double> t = {};   // SLERP: how far towards this parent, 1 being the parent itself
+  double weight = 0;                // share of the whole; of a base: what the others leave
+  std::optional<double> t = {};     // SLERP: how far towards this parent, 1 being the parent itself
   std::optional<double> kept = {};  // sparse methods: share of its change that was kept
 };
 
 // How one matrix of the subject is made up; or one whole layer, when it was copied.
 struct JointPart {
-  int layer = -1;                // of the subject
-  std::string role = {};         // "" for all of the layer
+  int layer = -1;                    // of the subject
+  std::string role = {};             // "" for all of the layer
   std::vector<double> weights = {};  // by parents, then the base's where there is one
-  std::optional<double> t = {};  // SLERP: towards the second parent
-  std::optional<int> from = {};  // copied: the parent's layer
+  std::optional<double> t = {};      // SLERP: towards the second parent
+  std::optional<int> from = {};      // copied: the parent's layer
 };
 
 struct Joint {
@@ -41,12 +41,12 @@ struct Joint {
   // ties, ties/arcee-fusion, dare-linear, dare-ties, della, passthrough
   std::string method = {};
   std::vector<JointParent> parents = {};
-  std::optional<JointParent> base = {};      // the model the parents' changes are counted from
-  std::vector<std::string> unneeded = {};    // candidates that the explanation does without
-  double residual = 0;                       // ‖subject − explanation‖ / ‖subject‖
+  std::optional<JointParent> base = {};       // the model the parents' changes are counted from
+  std::vector<std::string> unneeded = {};     // candidates that the explanation does without
+  double residual = 0;                        // ‖subject − explanation‖ / ‖subject‖
   std::optional<double> rounding_ratio = {};  // the same, over what rounding alone would leave
   bool within_rounding = false;
-  std::optional<double> condition = {};  // of the parents' values: how nearly they are collinear
+  std::optional<double> condition = {};    // of the parents' values: how nearly they are collinear
   std::string direction = "undetermined";  // base-is-parent where the rounding shows it
   std::string direction_because = {};
   std::vector<JointPart> parts = {};  // by (layer, role)

@@ -1,5 +1,7 @@
 #include "compare/pairing.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
@@ -97,6 +99,26 @@ Cell pooled(const LayerMap& map, const CellOf& cell, unsigned threads) {
   Cell total;
   for (const Cell& each : cells) total.add(each);
   return total;
+}
+
+Evidence pairing_evidence(std::string statistic, std::string stage, const Cell& cell,
+                          double log10_tries, std::string_view units) {
+  Evidence evidence{.statistic = std::move(statistic), .stage = std::move(stage)};
+  if (cell.witnesses == 0) {
+    evidence.outcome = Evidence::Outcome::not_applicable;
+    evidence.because = fmt::format("The two models share no sampled {} to pair.", units);
+    return evidence;
+  }
+  evidence.outcome = Evidence::Outcome::measured;
+  evidence.value = static_cast<double>(cell.matched);
+  evidence.log10_p = log10_p(cell, log10_tries);
+  evidence.null = Evidence::Null::exact;
+  evidence.samples = cell.units;
+  evidence.because = fmt::format(
+      "{} of {} sampled {} are best paired with the one of their own number; {} would be expected "
+      "of unrelated models.",
+      cell.matched, cell.units, units, cell.witnesses);
+  return evidence;
 }
 
 }  // namespace pedigree

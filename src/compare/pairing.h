@@ -6,6 +6,8 @@
 #include <functional>
 #include <optional>
 #include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/progress.h"
@@ -58,5 +60,9 @@ LayerMap best_layer_map(const CellTable& table);
 
 LayerMap identity_map(const Fingerprint& subject, const Fingerprint& base);
 Cell pooled(const LayerMap& map, const CellOf& cell, unsigned threads = 1);
+
+// What a count of matches says, in words: `units` are "FFN neurons", say.
+Evidence pairing_evidence(std::string statistic, std::string stage, const Cell& cell,
+                          double log10_tries, std::string_view units);
 
 }  // namespace pedigree

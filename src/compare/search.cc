@@ -22,26 +22,6 @@ constexpr std::size_t fewest_tokens = fewest_shared;
 
 bool mostly_matched(const Cell& cell) { return cell.units > 0 && 2 * cell.matched >= cell.units; }
 
-Evidence pairing_evidence(std::string statistic, std::string stage, const Cell& cell,
-                          double log10_tries, std::string_view units) {
-  Evidence evidence{.statistic = std::move(statistic), .stage = std::move(stage)};
-  if (cell.witnesses == 0) {
-    evidence.outcome = Outcome::not_applicable;
-    evidence.because = fmt::format("The two models share no sampled {} to pair.", units);
-    return evidence;
-  }
-  evidence.outcome = Outcome::measured;
-  evidence.value = static_cast<double>(cell.matched);
-  evidence.log10_p = log10_p(cell, log10_tries);
-  evidence.null = Evidence::Null::exact;
-  evidence.samples = cell.units;
-  evidence.because = fmt::format(
-      "{} of {} sampled {} are best paired with the one of their own number; {} would be expected "
-      "of unrelated models.",
-      cell.matched, cell.units, units, cell.witnesses);
-  return evidence;
-}
-
 class Searcher {
  public:
   Searcher(const Side& subject, const Side& base, const CompareOptions& options)

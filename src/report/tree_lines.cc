@@ -162,7 +162,7 @@ std::string heading_of(const Tree& tree, std::size_t family) {
   for (const std::size_t member : tree.families[family].members) {
     here += tree.nodes[member].is_missing ? 0U : 1U;
   }
-  return fmt::format("ConnectedFamily of {} models", here);
+  return fmt::format("Family of {} models", here);
 }
 
 std::vector<std::size_t> families_with_relatives(const Tree& tree) {

@@ -38,7 +38,8 @@ Ffn changed(const Ffn& ffn, float amount, unsigned seed) {
   Ffn result = ffn;
   const Ffn noise = random_ffn(seed);
   for (auto part : {&Ffn::gate, &Ffn::up, &Ffn::down}) {
-    for (std::size_t i = 0; i < neurons * width; ++i) (result.*part)[i] += amount * (noise.*part)[i];
+    for (std::size_t i = 0; i < neurons * width; ++i)
+      (result.*part)[i] += amount * (noise.*part)[i];
   }
   return result;
 }
@@ -112,8 +113,7 @@ struct Compared {
   Alignment alignment = {};
   ExpertFindings findings = {};
 
-  Compared(const Layers& a, const Layers& b)
-      : subject(fingerprint_of(a)), base(fingerprint_of(b)) {
+  Compared(const Layers& a, const Layers& b) : subject(fingerprint_of(a)), base(fingerprint_of(b)) {
     const Side mine{.sketch = subject};
     const Side theirs{.sketch = base};
     pairs = std::make_unique<FfnPairs>(*ffn_sketch(mine, base), *ffn_sketch(theirs, subject));
@@ -140,8 +140,7 @@ TEST_CASE("experts copied from a dense block are paired by index, one witness a 
   CHECK(cell.matched == 3 * neurons);
   CHECK(cell.witnesses == 3);  // twelve experts share three orders of neurons
   CHECK(seen.pairs->choices(0, 0) == 4);
-  CHECK(seen.pairs->log10_choices(seen.alignment.layers) ==
-        doctest::Approx(3 * std::log10(4.0)));
+  CHECK(seen.pairs->log10_choices(seen.alignment.layers) == doctest::Approx(3 * std::log10(4.0)));
   CHECK(seen.pairs->log10_maps(3, 3) == doctest::Approx(3 * std::log10(13.0)));
   CHECK(log10_p(cell, seen.pairs->log10_choices(seen.alignment.layers)) < -90);
 }
