@@ -1,6 +1,7 @@
 #include "bench/made_sketches.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <random>
 #include <string>
@@ -11,7 +12,12 @@ namespace {
 class Maker {
  public:
   Maker(const SketchShape& shape, Flaw flaw, std::uint64_t seed)
-      : shape_(shape), flaw_(flaw), random_(seed) {}
+      : shape_(shape), flaw_(flaw), random_(seed) {
+    // A model's own: which dimensions grow massive, and with which sign, is up to chance.
+    for (float& scale : outliers_) {
+      if (random_() % 9 == 0) scale = random_() % 2 == 0 ? 40.0F : -40.0F;
+    }
+  }
 
   Fingerprint make() {
     Fingerprint sketch{.scheme = "made"};
@@ -110,7 +116,8 @@ class Maker {
     const float drawn = flaw_ == Flaw::heavy_rows ? heavy_(random_) : normal_(random_);
     if (flaw_ == Flaw::ties) return std::round(drawn);
     if (flaw_ == Flaw::offset) return drawn + 2;
-    return flaw_ == Flaw::outlier_columns && column % 9 == 0 ? 40 * (drawn + 1) : drawn;
+    const float scale = outliers_[column % outliers_.size()];
+    return flaw_ == Flaw::outlier_columns && scale != 0 ? scale * (drawn + 1) : drawn;
   }
 
   void repeat_a_row(std::vector<float>& made, std::uint64_t row, std::uint64_t cols) {
@@ -123,6 +130,7 @@ class Maker {
   const SketchShape& shape_;
   Flaw flaw_;
   std::mt19937_64 random_;
+  std::array<float, 64> outliers_ = {};
   std::normal_distribution<float> normal_;
   std::student_t_distribution<float> heavy_{2.5F};
   std::uniform_real_distribution<double> uniform_;

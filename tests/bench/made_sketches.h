@@ -1,5 +1,5 @@
 // Random fingerprints of independent models, with what makes naive statistics
-// fail: heavy-tailed rows, outlier columns that all models share, common offsets,
+// fail: heavy-tailed rows, massive dimensions, common offsets,
 // dead and repeated rows, tied features. Positions of flaws are drawn anew for
 // every model: a flaw at a fixed index would break the assumption that is tested.
 #pragma once
