@@ -166,7 +166,8 @@ class Unrotation {
 
   // In the base's coordinates; once layers are there themselves, unchanged.
   Matrix turned_back(const Matrix& rows) const {
-    return rotation_.rows == 0 ? rows : times_transposed(rows, rotation_, threads_);
+    return rotation_.rows == 0 || rows.rows == 0 ? rows
+                                                 : times_transposed(rows, rotation_, threads_);
   }
 
   Matrix likeness(const Layer& layer, const Matrix Readers::* part) const {
