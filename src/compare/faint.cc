@@ -80,13 +80,14 @@ void judge(Faint& faint, const Groups& groups, const LayerMap& map, const char* 
   }
 }
 
-Groups sampled_groups(const SignedLayers& layers, const LayerMap& map, double tries) {
+Groups sampled_groups(const SignedLayers& layers, const LayerMap& map, double tries,
+                      unsigned threads) {
   Groups groups{.tries = tries};
   for (const auto& [a, b] : map) {
     groups.by_layer.push_back(layers.units(a, b));
     groups.units.add(groups.by_layer.back());
   }
-  groups.dimensions = layers.dimensions(map);
+  groups.dimensions = layers.dimensions(map, threads);
   return groups;
 }
 
@@ -127,10 +128,10 @@ void trace(Faint& faint, const Side& subject, const Side& base, bool signs_are_f
 Faint sampled_signs(const Side& subject, const Side& base, double log10_alternatives,
                     unsigned threads) {
   Faint faint;
-  const SignedLayers layers(subject.sketch, base.sketch);
+  const SignedLayers layers(subject.sketch, base.sketch, threads);
   const double tries = log10_alternatives + log10_groups;
   const LayerMap in_place = identity_map(subject.sketch, base.sketch);
-  const Groups groups = sampled_groups(layers, in_place, tries);
+  const Groups groups = sampled_groups(layers, in_place, tries, threads);
   faint.evidence.push_back(sign_evidence("unit-signs/1", "aligned", groups.units, tries,
                                          "sampled neurons and value channels"));
   faint.evidence.push_back(sign_evidence("dimension-signs/1", "aligned", groups.dimensions, tries,
@@ -140,7 +141,7 @@ Faint sampled_signs(const Side& subject, const Side& base, double log10_alternat
                            std::log10(static_cast<double>(base.sketch.architecture.layers) + 1);
   if (groups.units.units >= fewest_units) {
     const LayerMap map = layers.best_map(threads);
-    const Groups mapped = sampled_groups(layers, map, tries + map_tries);
+    const Groups mapped = sampled_groups(layers, map, tries + map_tries, threads);
     faint.evidence.push_back(sign_evidence("unit-signs/1", "layer-map", mapped.units, mapped.tries,
                                            "sampled neurons and value channels of mapped layers"));
     // One layer in its place may be enough to reject, and yet the others were moved.

@@ -45,6 +45,13 @@ bool units_are_columns(Look look) {
   return look == Look::down || look == Look::queries || look == Look::keys || look == Look::values;
 }
 
+// A braced list would copy the matrix.
+std::vector<Matrix> one_part(Matrix&& part) {
+  std::vector<Matrix> parts;
+  parts.push_back(std::move(part));
+  return parts;
+}
+
 std::vector<Matrix> head_parts(const Block& block, const SharedPlaces& rows,
                                const SharedPlaces& cols, std::uint64_t head) {
   std::vector<Matrix> parts;
@@ -73,7 +80,7 @@ std::vector<Matrix> block_parts(Look look, const Fingerprint& mine, int layer,
     return head_parts(*a, rows, cols, mine.architecture.head_dim);
   }
   if (rows.subject.size() < fewest_units) return {};
-  return {part_of(*a, rows.subject, cols.subject, units_are_columns(look))};
+  return one_part(part_of(*a, rows.subject, cols.subject, units_are_columns(look)));
 }
 
 std::vector<Matrix> response_parts(Look look, const Fingerprint& mine, int layer,
@@ -91,7 +98,7 @@ std::vector<Matrix> response_parts(Look look, const Fingerprint& mine, int layer
       part.at(i, j) = static_cast<double>(a->values[row + tokens.subject_places[j]]);
     }
   }
-  return {std::move(part)};
+  return one_part(std::move(part));
 }
 
 }  // namespace

@@ -49,12 +49,14 @@ std::vector<LayerPairs::Part> LayerPairs::made(Look look, bool of_subject, int l
   const Fingerprint& mine = of_subject ? subject_ : base_;
   const Fingerprint& other = of_subject ? base_ : subject_;
   std::vector<Part> parts;
-  for (const Matrix& raw : looked_at(look, mine, layer, other, other_layer)) {
-    Part part{.matrix = prepared(raw)};
+  for (Matrix& raw : looked_at(look, mine, layer, other, other_layer)) {
+    Part part;
+    part.has_length.reserve(raw.rows);
     for (std::size_t i = 0; i < raw.rows; ++i) {
       part.has_length.push_back(
           std::ranges::any_of(raw.row(i), [](double value) { return value != 0; }));
     }
+    part.matrix = prepared(std::move(raw));
     parts.push_back(std::move(part));
   }
   return parts;

@@ -37,8 +37,7 @@ double log10_p(const SignSum& sum, double log10_tries) {
   return std::min(0.0, -z * z / (2 * std::numbers::ln10) + log10_tries);
 }
 
-Matrix signed_rows(const Matrix& raw) {
-  Matrix matrix = raw;
+Matrix signed_rows(Matrix matrix) {
   std::vector<double> size(matrix.cols);
   for (std::size_t i = 0; i < matrix.rows; ++i) {
     const auto row = matrix.row(i);

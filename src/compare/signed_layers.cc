@@ -44,28 +44,67 @@ SignSum summed(const std::vector<double>& likeness, std::size_t views) {
   return sum;
 }
 
+// A matrix of each side, and the places of what its residual dimensions are seen through.
+struct DimensionPair {
+  const Block* subject = nullptr;
+  const Block* base = nullptr;
+  SharedPlaces others = {};
+  bool are_columns = false;  // the dimensions
+};
+
+std::vector<DimensionPair> dimension_pairs(const Fingerprint& subject, const Fingerprint& base,
+                                           const LayerMap& map) {
+  std::vector<DimensionPair> pairs;
+  const CommonTokens tokens = common_tokens(subject, base);
+  for (const std::string_view role : {"embed.tokens", "head.out"}) {
+    const Block* a = subject.block(role, -1);
+    const Block* b = base.block(role, -1);
+    if (a == nullptr || b == nullptr) continue;
+    pairs.push_back({.subject = a,
+                     .base = b,
+                     .others = common_token_places(*a, *b, tokens),
+                     .are_columns = true});
+  }
+  for (const auto& [mine, theirs] : map) {
+    for (const auto& [role, are_columns] : dimension_views) {
+      const Block* a = subject.block(role, mine);
+      const Block* b = base.block(role, theirs);
+      if (a == nullptr || b == nullptr) continue;
+      pairs.push_back({.subject = a,
+                       .base = b,
+                       .others = are_columns ? shared_places(a->rows, b->rows)
+                                             : shared_places(a->cols, b->cols),
+                       .are_columns = are_columns});
+    }
+  }
+  return pairs;
+}
+
 struct Seen {
   std::vector<std::uint64_t> dimensions = {};  // numbers of the rows
   Matrix subject = {};
   Matrix base = {};
 };
 
-std::optional<Seen> seen_dimensions(const Block* a, const Block* b, const SharedPlaces& others,
-                                    bool are_columns) {
+std::optional<Seen> seen_dimensions(const DimensionPair& pair) {
+  const Block& a = *pair.subject;
+  const Block& b = *pair.base;
+  const SharedPlaces& others = pair.others;
   const auto shared =
-      are_columns ? shared_places(a->cols, b->cols) : shared_places(a->rows, b->rows);
+      pair.are_columns ? shared_places(a.cols, b.cols) : shared_places(a.rows, b.rows);
   if (shared.subject.size() < fewest_units || others.subject.size() < fewest_units) {
     return std::nullopt;
   }
   Seen seen;
-  const auto& numbers = are_columns ? a->cols : a->rows;
+  const auto& numbers = pair.are_columns ? a.cols : a.rows;
   for (const std::size_t place : shared.subject) seen.dimensions.push_back(numbers[place]);
   const auto part = [&](const Block& block, const std::vector<std::size_t>& other,
                         const std::vector<std::size_t>& own) {
-    return signed_rows(are_columns ? part_of(block, other, own, true) : part_of(block, own, other));
+    return signed_rows(pair.are_columns ? part_of(block, other, own, true)
+                                        : part_of(block, own, other));
   };
-  seen.subject = part(*a, others.subject, shared.subject);
-  seen.base = part(*b, others.base, shared.base);
+  seen.subject = part(a, others.subject, shared.subject);
+  seen.base = part(b, others.base, shared.base);
   return seen;
 }
 
@@ -106,7 +145,7 @@ FreeSigns free_signs(const Architecture& subject, const Architecture& base) {
   return free;
 }
 
-SignedLayers::SignedLayers(const Fingerprint& subject, const Fingerprint& base)
+SignedLayers::SignedLayers(const Fingerprint& subject, const Fingerprint& base, unsigned threads)
     : subject_(subject), base_(base), free_(free_signs(subject.architecture, base.architecture)) {
   for (const bool of_subject : {true, false}) {
     const auto depth = (of_subject ? subject_ : base_).architecture.layers;
@@ -115,8 +154,8 @@ SignedLayers::SignedLayers(const Fingerprint& subject, const Fingerprint& base)
       alike_layers.push_back(alike(of_subject, static_cast<int>(i)));
     }
   }
-  subject_layers_ = side(true);
-  base_layers_ = side(false);
+  subject_layers_ = side(true, threads);
+  base_layers_ = side(false, threads);
 }
 
 bool SignedLayers::alike(bool of_subject, int layer) const {
@@ -130,7 +169,7 @@ SignedLayers::Ready SignedLayers::made(bool of_subject, int layer, int other_lay
   const Fingerprint& other = of_subject ? base_ : subject_;
   const auto all = [&](Look look) {
     auto parts = looked_at(look, mine, layer, other, other_layer);
-    for (Matrix& part : parts) part = signed_rows(part);
+    for (Matrix& part : parts) part = signed_rows(std::move(part));
     return parts;
   };
   Ready ready;
@@ -142,12 +181,14 @@ SignedLayers::Ready SignedLayers::made(bool of_subject, int layer, int other_lay
   return ready;
 }
 
-SignedLayers::Side SignedLayers::side(bool of_subject) const {
-  const auto depth = (of_subject ? subject_ : base_).architecture.layers;
-  Side layers;
-  for (std::size_t i = 0; i < depth; ++i) {
-    layers.push_back(made(of_subject, static_cast<int>(i), 0));
-  }
+SignedLayers::Side SignedLayers::side(bool of_subject, unsigned threads) const {
+  Side layers((of_subject ? subject_ : base_).architecture.layers);
+  const auto failed =
+      parallel_for(layers.size(), threads, {}, [&](std::size_t i) -> std::optional<Problem> {
+        layers[i] = made(of_subject, static_cast<int>(i), 0);
+        return std::nullopt;
+      });
+  check(!failed, "signs of layers cannot fail");
   return layers;
 }
 
@@ -173,27 +214,19 @@ SignSum SignedLayers::units(int a, int b) const {
   return sum;
 }
 
-SignSum SignedLayers::dimensions(const LayerMap& map) const {
+SignSum SignedLayers::dimensions(const LayerMap& map, unsigned threads) const {
   if (!free_.dimensions) return {};
+  const std::vector<DimensionPair> pairs = dimension_pairs(subject_, base_, map);
+  std::vector<std::optional<Seen>> seen(pairs.size());
+  const auto failed =
+      parallel_for(pairs.size(), threads, {}, [&](std::size_t i) -> std::optional<Problem> {
+        seen[i] = seen_dimensions(pairs[i]);
+        return std::nullopt;
+      });
+  check(!failed, "signs of dimensions cannot fail");
   Dimensions dimensions;
-  const CommonTokens tokens = common_tokens(subject_, base_);
-  for (const std::string_view role : {"embed.tokens", "head.out"}) {
-    const Block* a = subject_.block(role, -1);
-    const Block* b = base_.block(role, -1);
-    if (a == nullptr || b == nullptr) continue;
-    const auto seen = seen_dimensions(a, b, common_token_places(*a, *b, tokens), true);
-    if (seen) dimensions.add(*seen);
-  }
-  for (const auto& [mine, theirs] : map) {
-    for (const auto& [role, are_columns] : dimension_views) {
-      const Block* a = subject_.block(role, mine);
-      const Block* b = base_.block(role, theirs);
-      if (a == nullptr || b == nullptr) continue;
-      const auto others =
-          are_columns ? shared_places(a->rows, b->rows) : shared_places(a->cols, b->cols);
-      const auto seen = seen_dimensions(a, b, others, are_columns);
-      if (seen) dimensions.add(*seen);
-    }
+  for (const auto& each : seen) {
+    if (each) dimensions.add(*each);
   }
   return dimensions.sum();
 }

@@ -19,14 +19,14 @@ FreeSigns free_signs(const Architecture& subject, const Architecture& base);
 class SignedLayers {
  public:
   // Both must outlive this.
-  SignedLayers(const Fingerprint& subject, const Fingerprint& base);
+  SignedLayers(const Fingerprint& subject, const Fingerprint& base, unsigned threads);
 
   // Neurons by up row and down column, value channels by v row, of one layer pair.
   SignSum units(int a, int b) const;
 
   // Residual dimensions: one sign each for the whole model, seen through every matrix
   // that reads or writes them in the mapped layers, the embedding and the head.
-  SignSum dimensions(const LayerMap& map) const;
+  SignSum dimensions(const LayerMap& map, unsigned threads) const;
 
   // The pairs of layers most alike in their units, each layer used once; ascending.
   LayerMap best_map(unsigned threads) const;
@@ -42,7 +42,7 @@ class SignedLayers {
   using Side = std::vector<Ready>;  // by layer, against the other's first layer
 
   Ready made(bool of_subject, int layer, int other_layer) const;
-  Side side(bool of_subject) const;
+  Side side(bool of_subject, unsigned threads) const;
   bool alike(bool of_subject, int layer) const;  // samples what its first layer samples
 
   const Fingerprint& subject_;

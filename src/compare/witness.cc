@@ -214,8 +214,7 @@ std::optional<Witness> hidden_witness(const Fingerprint& subject, const Fingerpr
   return finished(std::move(views));
 }
 
-Matrix prepared(const Matrix& raw) {
-  Matrix matrix = raw;
+Matrix prepared(Matrix matrix) {
   scale_rows(matrix);
   standardise_columns(matrix);
   scale_rows(matrix);

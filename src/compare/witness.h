@@ -50,7 +50,7 @@ std::optional<Witness> neuron_witness(const Fingerprint& subject, int subject_la
 
 // One side of a view, made ready: rows to unit length, columns centred and scaled
 // over the units, rows to unit length again.
-Matrix prepared(const Matrix& raw);
+Matrix prepared(Matrix matrix);
 
 struct PreparedView {
   const Matrix* subject = nullptr;  // owned by the caller

@@ -85,10 +85,10 @@ TEST_CASE("signs of independent pairs agree no more often than the bound allows"
     for (int pair = 0; pair < pairs_each; ++pair) {
       const Fingerprint a = random_model(depth, random);
       const Fingerprint b = random_model(depth, random);
-      const SignedLayers layers(a, b);
+      const SignedLayers layers(a, b, 1);
       SignSum units;
       for (int i = 0; i < depth; ++i) units.add(layers.units(i, i));
-      const SignSum dimensions = layers.dimensions(identity_map(a, b));
+      const SignSum dimensions = layers.dimensions(identity_map(a, b), 1);
       for (std::size_t k = 0; k < std::size(levels); ++k) {
         unit_hits[k] += log10_p(units) <= std::log10(levels[k]) ? 1 : 0;
         dimension_hits[k] += log10_p(dimensions) <= std::log10(levels[k]) ? 1 : 0;
