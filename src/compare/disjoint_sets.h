@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <numeric>
+#include <ranges>
 #include <vector>
 
 namespace pedigree {
@@ -11,7 +11,7 @@ namespace pedigree {
 class DisjointSets {
  public:
   explicit DisjointSets(std::size_t count) : parent_(count) {
-    std::iota(parent_.begin(), parent_.end(), std::size_t{0});
+    std::ranges::copy(std::views::iota(std::size_t{0}, count), parent_.begin());
   }
 
   std::size_t find(std::size_t element) {

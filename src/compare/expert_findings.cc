@@ -21,6 +21,26 @@ std::uint64_t experts_of(const Side& side) {
   return std::max<std::uint64_t>(1, side.sketch.architecture.experts);
 }
 
+struct RaysOfGroups {
+  std::size_t groups = 0;
+  std::size_t around = 0;
+  std::size_t combined = 0;
+  std::vector<double> cosines = {};
+  std::vector<double> residues = {};
+
+  void add(const Rays& rays) {
+    if (rays.blocks == 0) return;
+    using Shape = Rays::Shape;
+    ++groups;
+    around += rays.shape == Shape::around || rays.shape == Shape::copies ? 1U : 0U;
+    combined += rays.shape == Shape::combined ? 1U : 0U;
+    cosines.push_back(std::abs(rays.cosine));
+    residues.push_back(rays.residue);
+  }
+  bool are_around() const { return 2 * around >= groups && combined == 0; }
+  bool are_combined() const { return 2 * combined >= groups && around == 0; }
+};
+
 class Finder {
  public:
   Finder(const Side& subject, const Side& base, Alignment& alignment, const FfnPairs& pairs)
@@ -91,35 +111,25 @@ class Finder {
 
   // Who was first, where every block of one side has several of the other around it.
   std::optional<Problem> find_origin() {
-    std::size_t groups = 0;
-    std::size_t around = 0;
-    std::size_t combined = 0;
-    std::vector<double> cosines;
-    std::vector<double> residues;
+    RaysOfGroups seen;
     for (const LayerGroups& layer : layers_) {
       if (layer.many <= layer.few || !layer.each_has_several()) continue;
       for (const auto& [few, matches] : layer.groups) {
         const auto rays = rays_around(subject_, base_, pairs_, matches, layer.subject_is_many);
         if (!rays) return rays.error();
-        if (rays->blocks == 0) continue;
-        using Shape = Rays::Shape;
-        ++groups;
-        around += rays->shape == Shape::around || rays->shape == Shape::copies ? 1U : 0U;
-        combined += rays->shape == Shape::combined ? 1U : 0U;
-        cosines.push_back(std::abs(rays->cosine));
-        residues.push_back(rays->residue);
+        seen.add(*rays);
       }
     }
-    if (groups == 0) return std::nullopt;
-    note_rays(groups, median(cosines), median(residues));
-    if (2 * around >= groups && combined == 0) {
+    if (seen.groups == 0) return std::nullopt;
+    note_rays(seen.groups, median(seen.cosines), median(seen.residues));
+    if (seen.are_around()) {
       repeated_ = true;
       findings_.sign = DirectionSign{
           .base_is_parent = many_is_subject_,
           .because = fmt::format("the {} holds several copies of each feed-forward block that the "
                                  "{} has once, changed independently of each other",
                                  many_name(), few_name())};
-    } else if (2 * combined >= groups && around == 0) {
+    } else if (seen.are_combined()) {
       combined_ = true;
       findings_.sign = DirectionSign{
           .base_is_parent = !many_is_subject_,
@@ -146,7 +156,7 @@ class Finder {
 
   void find_upcycling() {
     const Cover cover = cover_of(layers_, pairs_);
-    findings_.report->covered = cover.covered;
+    if (findings_.report) findings_.report->covered = cover.covered;
     if (combined_) {
       findings_.mechanisms = {"pruned"};
       findings_.transforms = {"expert-average"};

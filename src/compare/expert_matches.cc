@@ -102,24 +102,35 @@ bool has_own_number(const FfnPairs& pairs, int i, int j) {
   return mine.kind == theirs.kind && mine.expert == theirs.expert;
 }
 
+struct BlockPair {
+  int many = 0;
+  int few = 0;
+};
+
+std::optional<Standing> standing_of(const FfnPairs& pairs, const LayerBlocks& layer,
+                                    BlockPair blocks, std::size_t cells, Seen by) {
+  const int i = layer.subject_is_many ? blocks.many : blocks.few;
+  const int j = layer.subject_is_many ? blocks.few : blocks.many;
+  if (!same_size(pairs, i, j)) return std::nullopt;
+  const Cell cell =
+      by == Seen::answers ? pairs.block_responses(i, j) : pairs.block_neurons(i, j, true);
+  if (!stands_out(cell, cells)) return std::nullopt;
+  return Standing{.few = blocks.few,
+                  .cell = cell,
+                  .distance = block_distance(pairs, i, j, by),
+                  .own_number = has_own_number(pairs, i, j)};
+}
+
 // The block of the other side that `many` stands out with and is nearest to.
 std::optional<FfnMatch> indexed_match(const FfnPairs& pairs, const LayerBlocks& layer, int many,
                                       std::size_t cells, Seen by) {
   std::optional<Standing> best;
   std::optional<Standing> own;
   for (int few = layer.few.first; few < layer.few.last; ++few) {
-    const int i = layer.subject_is_many ? many : few;
-    const int j = layer.subject_is_many ? few : many;
-    if (!same_size(pairs, i, j)) continue;
-    const Cell cell =
-        by == Seen::answers ? pairs.block_responses(i, j) : pairs.block_neurons(i, j, true);
-    if (!stands_out(cell, cells)) continue;
-    const Standing standing{.few = few,
-                            .cell = cell,
-                            .distance = block_distance(pairs, i, j, by),
-                            .own_number = has_own_number(pairs, i, j)};
-    if (!best || standing.distance < best->distance) best = standing;
-    if (standing.own_number) own = standing;
+    const auto standing = standing_of(pairs, layer, {.many = many, .few = few}, cells, by);
+    if (!standing) continue;
+    if (!best || standing->distance < best->distance) best = standing;
+    if (standing->own_number) own = standing;
   }
   if (!best) return std::nullopt;
   const bool as_many = layer.many.size() == layer.few.size();

@@ -93,6 +93,7 @@ Result<Differences> found_differences(const Side& subject, const Side& base,
   const auto dimensions = looked_at_dimensions(subject.weights->architecture.hidden);
   for (std::size_t k = 0; k < matches.size(); ++k) {
     std::vector<NeuronLink> links;
+    links.reserve(common.size());
     for (const auto& [target, each] : common) links.push_back(each[k]);
     for (const FfnPart part : {FfnPart::gate, FfnPart::up, FfnPart::down}) {
       const auto x = linked_rows(*subject.weights, links, true, part, dimensions);
@@ -103,6 +104,44 @@ Result<Differences> found_differences(const Side& subject, const Side& base,
     }
   }
   return all;
+}
+
+using Differing = std::vector<const std::vector<double>*>;
+
+Eigen::MatrixXd products_of(const Differing& apart) {
+  const auto count = static_cast<Eigen::Index>(apart.size());
+  Eigen::MatrixXd gram(count, count);
+  for (Eigen::Index i = 0; i < count; ++i) {
+    for (Eigen::Index j = 0; j < count; ++j) {
+      gram(i, j) =
+          product(*apart[static_cast<std::size_t>(i)], *apart[static_cast<std::size_t>(j)]);
+    }
+  }
+  return gram;
+}
+
+// Those not much shorter than the longest; the others' directions say little.
+std::vector<Eigen::Index> comparable_ones(const std::vector<double>& squares) {
+  const double longest = *std::ranges::max_element(squares);
+  std::vector<Eigen::Index> places;
+  for (std::size_t i = 0; i < squares.size(); ++i) {
+    if (squares[i] >= comparable_length * comparable_length * longest) {
+      places.push_back(static_cast<Eigen::Index>(i));
+    }
+  }
+  return places;
+}
+
+double largest_cosine(const Eigen::MatrixXd& gram, const std::vector<Eigen::Index>& among) {
+  double largest = 0;
+  for (const Eigen::Index i : among) {
+    for (const Eigen::Index j : among) {
+      if (i == j) continue;
+      const double cosine = gram(i, j) / std::sqrt(gram(i, i) * gram(j, j));
+      if (std::abs(cosine) > std::abs(largest)) largest = cosine;
+    }
+  }
+  return largest;
 }
 
 }  // namespace
@@ -124,29 +163,14 @@ Rays rays_of(const std::vector<std::vector<double>>& differences) {
     return rays;
   }
   if (apart.size() < 2) return rays;
-  const auto count = static_cast<Eigen::Index>(apart.size());
-  const double longest = *std::ranges::max_element(squares);
-  Eigen::MatrixXd gram(count, count);
-  std::size_t comparable = 0;
-  for (Eigen::Index i = 0; i < count; ++i) {
-    const auto a = static_cast<std::size_t>(i);
-    const auto is_long = [&](std::size_t which) {
-      return squares[which] >= comparable_length * comparable_length * longest;
-    };
-    comparable += is_long(a) ? 1U : 0U;
-    for (Eigen::Index j = 0; j < count; ++j) {
-      const auto b = static_cast<std::size_t>(j);
-      gram(i, j) = product(*apart[a], *apart[b]);
-      if (i == j || !is_long(a) || !is_long(b)) continue;
-      const double cosine = gram(i, j) / std::sqrt(squares[a] * squares[b]);
-      if (std::abs(cosine) > std::abs(rays.cosine)) rays.cosine = cosine;
-    }
-  }
+  const Eigen::MatrixXd gram = products_of(apart);
+  const auto comparable = comparable_ones(squares);
+  rays.cosine = largest_cosine(gram, comparable);
   const Combination best = best_combination(gram);
   rays.residue = best.residue;
   if (best.residue <= next_to_nothing) {
     if (best.is_mean) rays.shape = Rays::Shape::combined;
-  } else if (comparable >= 2 && std::abs(rays.cosine) <= at_right_angles &&
+  } else if (comparable.size() >= 2 && std::abs(rays.cosine) <= at_right_angles &&
              rays.residue >= as_unrelated) {
     rays.shape = Rays::Shape::around;
   }

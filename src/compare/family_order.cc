@@ -11,6 +11,18 @@
 namespace pedigree {
 namespace {
 
+// Models that links without a joint one hold together.
+struct Part {
+  std::vector<std::size_t> every = {};
+  std::vector<std::size_t> possible = {};  // as the oldest
+  std::vector<std::size_t> headed = {};    // by a merge: its parents are known and lie outside
+
+  const std::vector<std::size_t>& drawn_from() const {
+    if (!headed.empty()) return headed;
+    return possible.empty() ? every : possible;
+  }
+};
+
 using Numbers = std::vector<std::size_t>;
 
 struct Step {
@@ -111,19 +123,18 @@ FamilyOrder order_of(const ConnectedFamily& family, const std::vector<LinkDirect
   std::set<std::size_t> seen;
   for (const auto& [start, unused] : steps) {
     if (seen.contains(start)) continue;
-    Numbers every;
-    Numbers possible;
-    Numbers headed;  // by a merge: its parents are known and lie outside
+    Part part;
     for (const auto& [model, before] : reached_from(start, steps).from) {
       seen.insert(model);
-      every.push_back(model);
-      if (merged.contains(model)) headed.push_back(model);
-      if (may_be_oldest(model, steps, apart)) possible.push_back(model);
+      part.every.push_back(model);
+      if (merged.contains(model)) part.headed.push_back(model);
+      if (may_be_oldest(model, steps, apart)) part.possible.push_back(model);
     }
-    if (headed.empty()) order.roots.insert(order.roots.end(), possible.begin(), possible.end());
-    const Numbers& from = !headed.empty() ? headed : (possible.empty() ? every : possible);
+    if (part.headed.empty()) {
+      order.roots.insert(order.roots.end(), part.possible.begin(), part.possible.end());
+    }
     order.drawn.push_back(*std::ranges::max_element(
-        from, {}, [&](std::size_t model) { return steps.at(model).size(); }));
+        part.drawn_from(), {}, [&](std::size_t model) { return steps.at(model).size(); }));
   }
   std::ranges::sort(order.roots);
   return order;

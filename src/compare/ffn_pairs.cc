@@ -73,6 +73,23 @@ bool holds_experts(const FfnSketch& blocks) {
       blocks.places, [](const FfnPlace& place) { return place.kind != FfnPlace::Kind::dense; });
 }
 
+// Neurons of a larger block under the numbers that the smaller one samples; false where
+// a value is not finite, and nothing changes.
+Result<bool> read_as_sampled(Block& block, const Side& side, const FfnPlace& place,
+                             const std::vector<std::uint64_t>& sampled) {
+  const bool down = block.role == "ffn.down";
+  const CanonicalTensor* tensor = find_part(*side.weights, place, ffn_part(block.role));
+  if (tensor == nullptr) return false;
+  auto values =
+      read_block(*side.weights, *tensor, down ? block.rows : sampled, down ? sampled : block.cols);
+  if (!values) return std::unexpected(std::move(values.error()));
+  if (!std::ranges::all_of(*values, [](float value) { return std::isfinite(value); })) return false;
+  (down ? block.cols : block.rows) = sampled;
+  block.values = std::move(*values);
+  block.steps.clear();
+  return true;
+}
+
 }  // namespace
 
 std::pair<int, int> FfnSketch::blocks_of(int layer) const {
@@ -94,21 +111,14 @@ Result<FfnSketch> ffn_sketch(const Side& side, const Fingerprint& other) {
   std::set<int> read_again;
   for (Block& block : blocks.sketch.blocks) {
     const bool down = block.role == "ffn.down";
-    std::vector<std::uint64_t>& neurons = down ? block.cols : block.rows;
+    const auto& neurons = down ? block.cols : block.rows;
     const std::uint64_t count = down ? block.full_cols : block.full_rows;
     if (count <= smallest->full_rows) continue;
     if (shared_places(neurons, smallest->rows).subject.size() >= fewest_shared) continue;
     const FfnPlace& place = blocks.places[static_cast<std::size_t>(block.layer)];
-    const CanonicalTensor* tensor = find_part(*side.weights, place, ffn_part(block.role));
-    if (tensor == nullptr) continue;
-    auto values = read_block(*side.weights, *tensor, down ? block.rows : smallest->rows,
-                             down ? smallest->rows : block.cols);
-    if (!values) return std::unexpected(std::move(values.error()));
-    if (!std::ranges::all_of(*values, [](float value) { return std::isfinite(value); })) continue;
-    neurons = smallest->rows;
-    block.values = std::move(*values);
-    block.steps.clear();
-    read_again.insert(block.layer);
+    const auto read = read_as_sampled(block, side, place, smallest->rows);
+    if (!read) return std::unexpected(read.error());
+    if (*read) read_again.insert(block.layer);
   }
   std::erase_if(blocks.sketch.responses,
                 [&](const Responses& each) { return read_again.contains(each.layer); });

@@ -145,6 +145,34 @@ class Fitter {
   const KinTable& table_;
 };
 
+// Related to the child, of its chart, and no copy of it.
+std::vector<std::size_t> parent_candidates(std::size_t child, std::size_t models,
+                                           const KinTable& table) {
+  std::vector<std::size_t> candidates;
+  for (std::size_t i = 0; i < models; ++i) {
+    const KinPair* pair = i == child ? nullptr : table.find(child, i);
+    if (pair != nullptr && pair->related && !pair->copy && table.one_chart(child, i)) {
+      candidates.push_back(i);
+    }
+  }
+  return candidates;
+}
+
+std::optional<JointParents> best_parents(std::size_t child,
+                                         const std::vector<std::size_t>& candidates,
+                                         const KinTable& table, const Fitter& fitter) {
+  std::optional<JointParents> best;
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    for (std::size_t j = i + 1; j < candidates.size(); ++j) {
+      const KinPair* between = table.find(candidates[i], candidates[j]);
+      if (between == nullptr || between->copy) continue;
+      auto joint = fitter.explained({.child = child, .x = candidates[i], .y = candidates[j]});
+      if (joint && (!best || joint->residual < best->residual)) best = std::move(joint);
+    }
+  }
+  return best;
+}
+
 }  // namespace
 
 std::vector<JointParents> joint_parents_of(const KinGraph& graph) {
@@ -152,22 +180,8 @@ std::vector<JointParents> joint_parents_of(const KinGraph& graph) {
   const Fitter fitter(graph, table);
   std::vector<JointParents> joints;
   for (std::size_t child = 0; child < graph.models.size(); ++child) {
-    std::vector<std::size_t> near;
-    for (std::size_t i = 0; i < graph.models.size(); ++i) {
-      const KinPair* pair = i == child ? nullptr : table.find(child, i);
-      if (pair != nullptr && pair->related && !pair->copy && table.one_chart(child, i)) {
-        near.push_back(i);
-      }
-    }
-    std::optional<JointParents> best;
-    for (std::size_t i = 0; i < near.size(); ++i) {
-      for (std::size_t j = i + 1; j < near.size(); ++j) {
-        const KinPair* between = table.find(near[i], near[j]);
-        if (between == nullptr || between->copy) continue;
-        auto joint = fitter.explained({.child = child, .x = near[i], .y = near[j]});
-        if (joint && (!best || joint->residual < best->residual)) best = std::move(joint);
-      }
-    }
+    auto best =
+        best_parents(child, parent_candidates(child, graph.models.size(), table), table, fitter);
     if (best) joints.push_back(std::move(*best));
   }
   return joints;

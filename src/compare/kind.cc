@@ -225,7 +225,7 @@ class KindFinder {
     add("vocab-extended");
     auto sign = appended_rows_sign(subject_, base_);
     if (!sign) return std::move(sign.error());
-    if (*sign) signs_.push_back(std::move(**sign));
+    if (std::optional<DirectionSign>& found = *sign) signs_.push_back(std::move(*found));
     return std::nullopt;
   }
 
@@ -243,10 +243,11 @@ class KindFinder {
     if (find_lattice()) return std::nullopt;
     auto lora = low_rank_update(subject_, base_, descent_.alignment, changes_);
     if (!lora) return std::move(lora.error());
-    if (lora->has_value() && !rescaled_) {
+    if (std::optional<Lora>& found = *lora; found && !rescaled_) {
       add("lora-merge");
-      kind_.lora = std::move(*lora);
-      return find_rounded_side();
+      const auto rank = found->rank;
+      kind_.lora = std::move(found);
+      return find_rounded_side(rank);
     }
     if (shows_lattice(subject_.sketch) != shows_lattice(base_.sketch)) add("quantized");
     find_noise();
@@ -256,12 +257,13 @@ class KindFinder {
     return std::nullopt;
   }
 
-  std::optional<Problem> find_rounded_side() {
-    auto rounded = rounded_update(subject_, base_, descent_.alignment, changes_, kind_.lora->rank);
+  std::optional<Problem> find_rounded_side(std::uint64_t rank) {
+    auto rounded = rounded_update(subject_, base_, descent_.alignment, changes_, rank);
     if (!rounded) return std::move(rounded.error());
-    if (!*rounded) return std::nullopt;
-    const bool subject = (*rounded)->subject_was_rounded;
-    kind_.evidence.push_back(rounding_evidence(**rounded));
+    const std::optional<RoundedUpdate>& found = *rounded;
+    if (!found) return std::nullopt;
+    const bool subject = found->subject_was_rounded;
+    kind_.evidence.push_back(rounding_evidence(*found));
     signs_.push_back({subject, subject ? "the subject is the base with a low-rank update, rounded "
                                          "on the subject's own grid"
                                        : "the base is the subject with a low-rank update, rounded "

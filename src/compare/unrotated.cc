@@ -132,9 +132,10 @@ class Unrotation {
     for (const std::size_t place : spread_places(alignment_.layers.size(), depth)) {
       const auto [a, b] = alignment_.layers[place];
       const auto [of_subject, of_base] = neurons_to_read(place);
-      auto subject = readers_of(subject_, a, {of_subject, true}, attention_rows());
+      auto subject =
+          readers_of(subject_, a, {.links = of_subject, .of_subject = true}, attention_rows());
       if (!subject) return std::move(subject.error());
-      auto base = readers_of(base_, b, {of_base, false}, attention_rows());
+      auto base = readers_of(base_, b, {.links = of_base, .of_subject = false}, attention_rows());
       if (!base) return std::move(base.error());
       layers_.push_back({.subject = std::move(*subject), .base = std::move(*base)});
     }
@@ -158,6 +159,7 @@ class Unrotation {
 
   static std::vector<NeuronLink> every_neuron(const FfnPlace& place, std::uint64_t count) {
     std::vector<NeuronLink> links;
+    links.reserve(count);
     for (std::uint64_t i = 0; i < count; ++i) {
       links.push_back({.subject = place, .base = place, .subject_neuron = i, .base_neuron = i});
     }

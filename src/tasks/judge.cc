@@ -176,7 +176,9 @@ void judge_against(Report& report, Opened& subject, const std::vector<std::strin
     report.comparisons.push_back(std::move(comparison));
     opened.push_back(bases.size() > 1 ? *base : nullptr);
   }
-  tell_siblings_among(report.comparisons, subject, {bases, store, compare_options, options.run});
+  tell_siblings_among(
+      report.comparisons, subject,
+      {.bases = bases, .store = store, .options = compare_options, .run = options.run});
   tell_apart(report.comparisons, bases);
   report.joint = joint_answer(subject, opened, report.comparisons);
   // A damaged subject hides nothing when every question was decided all the same.
