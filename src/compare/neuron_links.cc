@@ -36,6 +36,32 @@ std::vector<NeuronLink> found_links(const std::vector<FfnMatch>& matches) {
   return links;
 }
 
+// Neurons of one matrix as rows; empty where it has fewer of them or is narrower.
+Result<Matrix> neuron_rows(const Model& model, const std::pair<FfnPlace, FfnPart>& matrix,
+                           const std::vector<std::uint64_t>& neurons,
+                           const std::vector<std::uint64_t>& dimensions) {
+  const CanonicalTensor* tensor = find_part(model, matrix.first, matrix.second);
+  if (tensor == nullptr) return Matrix{};
+  const bool down = matrix.second == FfnPart::down;
+  const std::uint64_t units = down ? tensor->cols : tensor->rows;
+  const std::uint64_t width = down ? tensor->rows : tensor->cols;
+  if (*std::ranges::max_element(neurons) >= units ||
+      *std::ranges::max_element(dimensions) >= width) {
+    return Matrix{};
+  }
+  const auto values = down ? read_block(model, *tensor, dimensions, neurons)
+                           : read_block(model, *tensor, neurons, dimensions);
+  if (!values) return std::unexpected(values.error());
+  Matrix rows(neurons.size(), dimensions.size());
+  for (std::size_t i = 0; i < rows.rows; ++i) {
+    for (std::size_t j = 0; j < rows.cols; ++j) {
+      const std::size_t from = down ? j * rows.rows + i : i * rows.cols + j;
+      rows.at(i, j) = static_cast<double>((*values)[from]);
+    }
+  }
+  return rows;
+}
+
 }  // namespace
 
 std::vector<FfnMatch> ffn_matches(const Alignment& alignment, std::size_t place) {
@@ -94,25 +120,11 @@ Result<Matrix> linked_rows(const Model& model, const std::vector<NeuronLink>& li
     for (; end < links.size() && place_of(end) == place; ++end) {
       neurons.push_back(of_subject ? links[end].subject_neuron : links[end].base_neuron);
     }
-    const CanonicalTensor* tensor = find_part(model, place, part);
-    const bool down = part == FfnPart::down;
-    const auto fits = [&](std::uint64_t units, std::uint64_t width) {
-      return *std::ranges::max_element(neurons) < units &&
-             *std::ranges::max_element(dimensions) < width;
-    };
-    if (tensor == nullptr ||
-        !(down ? fits(tensor->cols, tensor->rows) : fits(tensor->rows, tensor->cols))) {
-      return Matrix{};
-    }
-    auto values = down ? read_block(model, *tensor, dimensions, neurons)
-                       : read_block(model, *tensor, neurons, dimensions);
-    if (!values) return std::unexpected(std::move(values.error()));
-    for (std::size_t i = 0; i < neurons.size(); ++i) {
-      for (std::size_t j = 0; j < dimensions.size(); ++j) {
-        const std::size_t from = down ? j * neurons.size() + i : i * dimensions.size() + j;
-        rows.at(begin + i, j) = static_cast<double>((*values)[from]);
-      }
-    }
+    const auto found = neuron_rows(model, {place, part}, neurons, dimensions);
+    if (!found) return std::unexpected(found.error());
+    if (found->rows == 0) return Matrix{};
+    std::ranges::copy(found->values,
+                      rows.values.begin() + static_cast<std::ptrdiff_t>(begin * rows.cols));
     begin = end;
   }
   return rows;

@@ -76,6 +76,7 @@ struct ReadyRows {
 
   std::vector<PreparedView> views() const {
     std::vector<PreparedView> list;
+    list.reserve(few.size());
     for (std::size_t i = 0; i < few.size(); ++i) {
       list.push_back({.subject = &few[i], .base = &many[i], .up_to_sign = up_to_sign[i]});
     }

@@ -111,6 +111,7 @@ Result<Matrix> gate_answers(const Model& model, int layer, std::span<const std::
 std::vector<std::uint64_t> hashes_of(const Fingerprint& sketch,
                                      const std::vector<std::size_t>& places) {
   std::vector<std::uint64_t> hashes;
+  hashes.reserve(places.size());
   for (const std::size_t place : places) hashes.push_back(sketch.tokens[place].hash);
   return hashes;
 }
