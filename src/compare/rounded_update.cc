@@ -63,6 +63,15 @@ struct Tally {
   }
 };
 
+// A change of one type on both sides; the type, or none.
+const ElementType* type_looked_at(const Change& change, const std::set<int>& layers) {
+  if (change.is_vector || change.subject_is_rounded || !layers.contains(change.subject_layer)) {
+    return nullptr;
+  }
+  const ElementType* type = change.subject_type;
+  return type == nullptr || type != change.base_type || type->precision == 0 ? nullptr : type;
+}
+
 }  // namespace
 
 Result<std::optional<RoundedUpdate>> rounded_update(const Side& subject, const Side& base,
@@ -74,11 +83,8 @@ Result<std::optional<RoundedUpdate>> rounded_update(const Side& subject, const S
   const std::set<int> layers = layers_looked_at(alignment.layers);
   Tally tally;
   for (const Change& change : all) {
-    if (change.is_vector || change.subject_is_rounded || !layers.contains(change.subject_layer)) {
-      continue;
-    }
-    const ElementType* type = change.subject_type;
-    if (type == nullptr || type != change.base_type || type->precision == 0) continue;
+    const ElementType* type = type_looked_at(change, layers);
+    if (type == nullptr) continue;
     if (!both) {
       // Fingerprints keep eleven bits, all there are of BF16 and F16.
       if (type->precision <= 11) tally.add(change.subject, change.base, *type, rank);

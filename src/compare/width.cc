@@ -252,6 +252,24 @@ Evidence order_evidence(const KeptUnits& kept) {
                                  kept.found, kept.looked_up, kept.longest_run)};
 }
 
+// Heads of every layer, and neurons of those that have a list for them.
+std::optional<Problem> find_partners(const Sides& sides, const LayerMap& layers, Width& width,
+                                     unsigned threads) {
+  const IndexPairs used = thinned(width.dimensions, dimensions_used);
+  const IndexPairs from_few =
+      sides.subject_is_few ? used : IndexPairs{.subject = used.base, .base = used.subject};
+  return parallel_for(layers.size(), threads, {}, [&](std::size_t i) -> std::optional<Problem> {
+    auto heads = partner_heads(sides, sides.layers(layers[i]), from_few);
+    if (!heads) return std::move(heads.error());
+    width.heads[i] = std::move(*heads);
+    if (i >= width.neurons.size()) return std::nullopt;
+    auto neurons = partner_neurons(sides, sides.layers(layers[i]), from_few);
+    if (!neurons) return std::move(neurons.error());
+    width.neurons[i] = std::move(*neurons);
+    return std::nullopt;
+  });
+}
+
 }  // namespace
 
 std::vector<Evidence> take_width(Descent& descent, Width width, const Architecture& subject,
@@ -313,23 +331,11 @@ Result<std::optional<Width>> find_width(const Side& subject, const Side& base,
   const auto enough = find_dimensions(sides, width);
   if (!enough) return std::unexpected(enough.error());
   if (!*enough) return std::nullopt;
-  const IndexPairs used = thinned(width.dimensions, dimensions_used);
-  const IndexPairs from_few =
-      subject_is_few ? used : IndexPairs{.subject = used.base, .base = used.subject};
   width.neurons.resize(same_hidden ? 0 : layers.size());
   width.heads.resize(layers.size());
-  auto problem =
-      parallel_for(layers.size(), threads, {}, [&](std::size_t i) -> std::optional<Problem> {
-        auto heads = partner_heads(sides, sides.layers(layers[i]), from_few);
-        if (!heads) return std::move(heads.error());
-        width.heads[i] = std::move(*heads);
-        if (same_hidden) return std::nullopt;
-        auto neurons = partner_neurons(sides, sides.layers(layers[i]), from_few);
-        if (!neurons) return std::move(neurons.error());
-        width.neurons[i] = std::move(*neurons);
-        return std::nullopt;
-      });
-  if (problem) return std::unexpected(std::move(*problem));
+  if (auto problem = find_partners(sides, layers, width, threads)) {
+    return std::unexpected(std::move(*problem));
+  }
   width.kept_heads.out_of = sides.few.sketch.architecture.heads;
   count(width.kept_heads, width.heads, width.kept_heads.out_of);
   width.kept_neurons.out_of = sides.few.sketch.architecture.ffn;
@@ -346,14 +352,14 @@ Result<WidthSearch> search_width(const Side& subject, const Side& base, const La
   if (subject.sketch.architecture.hidden == base.sketch.architecture.hidden) return search;
   const auto width = find_width(subject, base, layers, threads);
   if (!width) return std::unexpected(width.error());
-  if (!*width) return search;
-  Evidence evidence = order_evidence((*width)->kept_dimensions);
-  evidence.log10_p = std::min(0.0, *evidence.log10_p + log10_alternatives);
-  search.log10_p = *evidence.log10_p;
+  const std::optional<Width>& seen = *width;
+  if (!seen) return search;
+  Evidence evidence = order_evidence(seen->kept_dimensions);
+  search.log10_p = std::min(0.0, evidence.log10_p.value_or(0) + log10_alternatives);
+  evidence.log10_p = search.log10_p;
   search.evidence.push_back(std::move(evidence));
   for (std::size_t i = 0; i < layers.size(); ++i) {
-    const std::size_t found =
-        (*width)->neurons.empty() ? fewest_shared : (*width)->neurons[i].size();
+    const std::size_t found = seen->neurons.empty() ? fewest_shared : seen->neurons[i].size();
     if (found >= fewest_shared) search.layers.push_back(layers[i]);
   }
   return search;

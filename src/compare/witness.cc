@@ -76,11 +76,16 @@ void add_view(std::vector<View>& views, std::optional<View> view) {
   views.push_back(std::move(*view));
 }
 
-void add_looks(std::vector<View>& views, std::span<const LookOf> looks, const Fingerprint& subject,
-               int a, const Fingerprint& base, int b) {
+struct LayerOf {
+  const Fingerprint& sketch;
+  int layer = 0;
+};
+
+void add_looks(std::vector<View>& views, std::span<const LookOf> looks, const LayerOf& subject,
+               const LayerOf& base) {
   for (const LookOf& look : looks) {
-    auto mine = looked_at(look.look, subject, a, base, b);
-    auto theirs = looked_at(look.look, base, b, subject, a);
+    auto mine = looked_at(look.look, subject.sketch, subject.layer, base.sketch, base.layer);
+    auto theirs = looked_at(look.look, base.sketch, base.layer, subject.sketch, subject.layer);
     if (mine.empty() || theirs.empty()) continue;
     add_view(views, View{.subject = std::move(mine.front()),
                          .base = std::move(theirs.front()),
@@ -195,7 +200,8 @@ std::optional<Witness> neuron_witness(const Fingerprint& subject, int subject_la
                                       const Fingerprint& base, int base_layer) {
   for (const auto looks : {neuron_looks(), response_looks()}) {
     std::vector<View> views;
-    add_looks(views, looks, subject, subject_layer, base, base_layer);
+    add_looks(views, looks, {.sketch = subject, .layer = subject_layer},
+              {.sketch = base, .layer = base_layer});
     if (auto witness = finished(std::move(views))) return witness;
   }
   return std::nullopt;
@@ -209,7 +215,8 @@ std::optional<Witness> hidden_witness(const Fingerprint& subject, const Fingerpr
   add_view(views, token_view(subject, base, "head.out", tokens));
   // Sixteen layers say as much about one permutation as eighty.
   for (const std::size_t place : spread_places(layers.size(), 16)) {
-    add_looks(views, attention_looks(), subject, layers[place].first, base, layers[place].second);
+    add_looks(views, attention_looks(), {.sketch = subject, .layer = layers[place].first},
+              {.sketch = base, .layer = layers[place].second});
   }
   return finished(std::move(views));
 }

@@ -175,25 +175,41 @@ std::string compact_markdown(const Report& report) {
   return out;
 }
 
+void put_written(std::string& out, const Report& report) {
+  std::vector<Cells> rows;
+  rows.reserve(report.written.size());
+  for (const Written& each : report.written)
+    rows.push_back({each.model, each.path, byte_size(each.size)});
+  if (!rows.empty()) put_table(out, {"model", "fingerprint", "size"}, rows);
+}
+
+void put_declared(std::string& out, const Report& report) {
+  if (report.declared.empty()) return;
+  std::vector<Cells> rows;
+  rows.reserve(report.declared.size());
+  for (const Declared& each : report.declared) {
+    rows.push_back({each.verdict, each.value, each.source, each.because});
+  }
+  out += "### Declared against verified\n\n";
+  put_table(out, {"verdict", "parent", "where", "because"}, rows);
+}
+
+void put_checks(std::string& out, const Report& report) {
+  std::vector<Cells> rows;
+  rows.reserve(report.checks.size());
+  for (const DigestCheck& each : report.checks)
+    rows.push_back({each.state, each.file, each.source});
+  if (!rows.empty()) put_table(out, {"state", "file", "from"}, rows);
+}
+
 std::string markdown(const Report& report, const RenderOptions& options) {
   if (report.tree) return tree_markdown(report);
   if (options.compact) return compact_markdown(report);
   std::string out = fmt::format("## {}\n\n", md(headline(report)));
   put_lines(out, five_lines(report));
   if (report.subject) out += '\n';
-  std::vector<Cells> rows;
-  rows.reserve(std::max(report.written.size(), report.declared.size()));
-  for (const Written& each : report.written)
-    rows.push_back({each.model, each.path, byte_size(each.size)});
-  if (!rows.empty()) put_table(out, {"model", "fingerprint", "size"}, rows);
-  rows.clear();
-  for (const Declared& each : report.declared) {
-    rows.push_back({each.verdict, each.value, each.source, each.because});
-  }
-  if (!rows.empty()) {
-    out += "### Declared against verified\n\n";
-    put_table(out, {"verdict", "parent", "where", "because"}, rows);
-  }
+  put_written(out, report);
+  put_declared(out, report);
   const bool several = report.comparisons.size() > 1;
   for (const Comparison& comparison : report.comparisons) {
     put_comparison(out, comparison, several || !report.subject);
@@ -206,10 +222,7 @@ std::string markdown(const Report& report, const RenderOptions& options) {
     put_inventory(out, report.subject->info, report.show_tensors);
   }
   if (report.subject && report.subject->digests) put_digests(out, *report.subject->digests);
-  rows.clear();
-  for (const DigestCheck& each : report.checks)
-    rows.push_back({each.state, each.file, each.source});
-  if (!rows.empty()) put_table(out, {"state", "file", "from"}, rows);
+  put_checks(out, report);
   put_trouble(out, report);
   if (report.expected) {
     out += fmt::format("Expected {}: {}\n\n", md(report.expected->wanted),

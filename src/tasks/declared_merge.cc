@@ -144,30 +144,48 @@ bool among(std::string_view word, std::initializer_list<std::string_view> words)
   return std::ranges::find(words, word) != words.end();
 }
 
+// What the weights may show of a method that a recipe names. A star stands for any end.
+struct MethodRule {
+  std::string_view claimed;
+  std::vector<std::string_view> confirmed;
+  std::vector<std::string_view> contradicted;
+};
+
+const std::vector<MethodRule>& method_rules() {
+  static const std::vector<MethodRule> rules = {
+      {.claimed = "linear",
+       .confirmed = {"linear*", "task-arithmetic"},
+       .contradicted = {"dare*", "della", "ties*", "slerp"}},
+      {.claimed = "slerp",
+       .confirmed = {"slerp", "linear/slerp"},
+       .contradicted = {"dare*", "della", "ties*", "linear"}},
+      {.claimed = "task_arithmetic",
+       .confirmed = {"linear*", "task-arithmetic"},
+       .contradicted = {"dare*", "della", "ties*"}},
+      {.claimed = "ties",
+       .confirmed = {"ties*"},
+       .contradicted = {"dare*", "della", "linear*", "task-arithmetic"}},
+      {.claimed = "dare_*", .confirmed = {"dare*"}, .contradicted = {"ties"}},
+      {.claimed = "model_stock", .confirmed = {"model-stock"}, .contradicted = {}},
+      {.claimed = "passthrough", .confirmed = {"passthrough"}, .contradicted = {"*"}},
+      {.claimed = "arcee_fusion", .confirmed = {"ties/arcee-fusion"}, .contradicted = {}},
+      {.claimed = "della*", .confirmed = {"della"}, .contradicted = {}}};
+  return rules;
+}
+
+bool fits(std::string_view word, std::string_view pattern) {
+  return pattern.ends_with('*') ? word.starts_with(pattern.substr(0, pattern.size() - 1))
+                                : word == pattern;
+}
+
 // "confirmed", "contradicted", or "" where the weights could be either.
 std::string_view verdict_on_method(std::string_view claimed, std::string_view found) {
-  const bool random = found.starts_with("dare") || found == "della";
-  const bool by_entry = random || found.starts_with("ties");
-  const bool straight = found.starts_with("linear") || found == "task-arithmetic";
-  if (claimed == "linear") {
-    if (straight) return "confirmed";
-    return by_entry || found == "slerp" ? "contradicted" : "";
+  const auto fits_found = [found](std::string_view pattern) { return fits(found, pattern); };
+  for (const MethodRule& rule : method_rules()) {
+    if (!fits(claimed, rule.claimed)) continue;
+    if (std::ranges::any_of(rule.confirmed, fits_found)) return "confirmed";
+    return std::ranges::any_of(rule.contradicted, fits_found) ? "contradicted" : "";
   }
-  if (claimed == "slerp") {
-    if (among(found, {"slerp", "linear/slerp"})) return "confirmed";
-    return by_entry || found == "linear" ? "contradicted" : "";
-  }
-  if (claimed == "task_arithmetic") return straight ? "confirmed" : by_entry ? "contradicted" : "";
-  if (claimed == "ties") {
-    return found.starts_with("ties") ? "confirmed" : random || straight ? "contradicted" : "";
-  }
-  if (among(claimed, {"dare_linear", "dare_ties"})) {
-    return found.starts_with("dare") ? "confirmed" : found == "ties" ? "contradicted" : "";
-  }
-  if (claimed == "model_stock") return found == "model-stock" ? "confirmed" : "";
-  if (claimed == "passthrough") return found == "passthrough" ? "confirmed" : "contradicted";
-  if (claimed == "arcee_fusion") return found == "ties/arcee-fusion" ? "confirmed" : "";
-  if (claimed.starts_with("della")) return found == "della" ? "confirmed" : "";
   return "";
 }
 
@@ -279,6 +297,7 @@ class RecipeHolder {
 
   std::string t_in_words() const {
     std::vector<std::string> texts;
+    texts.reserve(recipe_.t.size());
     for (const auto& [path, gradient] : recipe_.t) {
       texts.push_back(fmt::format("{}{}{}", gradient.filter, gradient.filter.empty() ? "" : " ",
                                   fmt::join(gradient.values, ", ")));

@@ -40,9 +40,17 @@ struct Tile {
   std::size_t col = 0;
 };
 
+struct Strips {
+  const float* rows = nullptr;
+  const float* cols = nullptr;
+  std::size_t depth = 0;
+};
+
 // One tile of c, from packed strips; tiles that reach over the edge go by a copy.
-void add_tile(const float* a, const float* b, std::size_t depth, Tile at, std::size_t rows,
-              std::span<float> c, std::size_t cols) {
+void add_tile(const Strips& strips, Tile at, const ProductShape& shape, std::span<float> c) {
+  const auto [a, b, depth] = strips;
+  const std::size_t rows = shape.rows;
+  const std::size_t cols = shape.cols;
   if (at.row + tile_rows <= rows && at.col + tile_cols <= cols) {
     return kernels().add_tile(a, b, depth, c.data() + at.row * cols + at.col, cols);
   }
@@ -60,9 +68,18 @@ void add_tile(const float* a, const float* b, std::size_t depth, Tile at, std::s
   }
 }
 
-// With `upper`, tiles wholly below the diagonal are left out.
-void add_product(std::span<const float> a, std::span<const float> b, const ProductShape& shape,
-                 std::span<float> c, unsigned threads, bool upper) {
+enum class Tiles : std::uint8_t { all, upper };  // upper: none wholly below the diagonal
+
+struct Factors {
+  std::span<const float> a;
+  std::span<const float> b;
+  ProductShape shape;
+};
+
+void add_product(const Factors& factors, std::span<float> c, unsigned threads, Tiles tiles) {
+  const std::span<const float> a = factors.a;
+  const std::span<const float> b = factors.b;
+  const ProductShape& shape = factors.shape;
   check(a.size() == shape.depth * shape.rows && b.size() == shape.depth * shape.cols &&
             c.size() == shape.rows * shape.cols,
         "a product of matrices that do not fit");
@@ -79,9 +96,11 @@ void add_product(std::span<const float> a, std::span<const float> b, const Produ
           const auto rows = packed(a_part, shape.rows, first, count, tile_rows);
           for (std::size_t col = 0; col < shape.cols; col += tile_cols) {
             for (std::size_t row = 0; row < count; row += tile_rows) {
-              if (upper && col + tile_cols <= first + row) continue;
-              add_tile(rows.data() + row * depth, columns.data() + col * depth, depth,
-                       {.row = first + row, .col = col}, shape.rows, c, shape.cols);
+              if (tiles == Tiles::upper && col + tile_cols <= first + row) continue;
+              add_tile({.rows = rows.data() + row * depth,
+                        .cols = columns.data() + col * depth,
+                        .depth = depth},
+                       {.row = first + row, .col = col}, shape, c);
             }
           }
           return std::nullopt;
@@ -94,7 +113,7 @@ void add_product(std::span<const float> a, std::span<const float> b, const Produ
 
 void add_transposed_product(std::span<const float> a, std::span<const float> b,
                             const ProductShape& shape, std::span<float> c, unsigned threads) {
-  add_product(a, b, shape, c, threads, false);
+  add_product({.a = a, .b = b, .shape = shape}, c, threads, Tiles::all);
 }
 
 void gram_product(std::span<const float> a, std::size_t depth, std::span<float> c,
@@ -102,7 +121,8 @@ void gram_product(std::span<const float> a, std::size_t depth, std::span<float> 
   check(depth > 0 && a.size() % depth == 0, "a product of matrices that do not fit");
   const std::size_t size = a.size() / depth;
   std::ranges::fill(c, 0.0F);
-  add_product(a, a, {.depth = depth, .rows = size, .cols = size}, c, threads, true);
+  add_product({.a = a, .b = a, .shape = {.depth = depth, .rows = size, .cols = size}}, c, threads,
+              Tiles::upper);
   for (std::size_t i = 0; i < size; ++i) {
     for (std::size_t j = 0; j < i; ++j) c[i * size + j] = c[j * size + i];
   }
