@@ -175,25 +175,6 @@ bool all_rounded(const Matrix& fine, const ElementType* type, const Matrix& coar
   return true;
 }
 
-void measure(Change& change) {
-  double squares = 0;
-  double size = 0;
-  std::set<double> distinct;
-  for (std::size_t i = 0; i < change.base.values.size(); ++i) {
-    const double delta = change.subject.values[i] - change.base.values[i];
-    squares += delta * delta;
-    size += change.base.values[i] * change.base.values[i];
-    if (distinct.size() <= 16) distinct.insert(change.base.values[i]);
-  }
-  change.equal = change.subject.values == change.base.values;
-  change.relative_delta = size > 0 ? std::sqrt(squares / size) : (squares > 0 ? 1.0 : 0.0);
-  change.subject_is_rounded =
-      change.equal || all_rounded(change.base, change.subject_type, change.subject);
-  change.base_is_rounded =
-      change.equal || all_rounded(change.subject, change.base_type, change.base);
-  change.informative = distinct.size() > 16;
-}
-
 // The down projection of the same block, held against the same one.
 Change* down_beside(std::vector<Change>& all, const Change& up, const FfnPlace& place) {
   const auto at = std::ranges::find_if(all, [&](const Change& change) {
@@ -255,6 +236,25 @@ void divide_by_factors(Change& up, Change& down) {
 
 }  // namespace
 
+void measure(Change& change) {
+  double squares = 0;
+  double size = 0;
+  std::set<double> distinct;
+  for (std::size_t i = 0; i < change.base.values.size(); ++i) {
+    const double delta = change.subject.values[i] - change.base.values[i];
+    squares += delta * delta;
+    size += change.base.values[i] * change.base.values[i];
+    if (distinct.size() <= 16) distinct.insert(change.base.values[i]);
+  }
+  change.equal = change.subject.values == change.base.values;
+  change.relative_delta = size > 0 ? std::sqrt(squares / size) : (squares > 0 ? 1.0 : 0.0);
+  change.subject_is_rounded =
+      change.equal || all_rounded(change.base, change.subject_type, change.subject);
+  change.base_is_rounded =
+      change.equal || all_rounded(change.subject, change.base_type, change.base);
+  change.informative = distinct.size() > 16;
+}
+
 Result<std::vector<Change>> changes(const Side& subject, const Side& base,
                                     const Alignment& alignment) {
   if (alignment.by_width() && subject.weights != nullptr && base.weights != nullptr) {
@@ -305,18 +305,11 @@ Rescaling take_out_rescaling(std::vector<Change>& all) {
   return rescaling;
 }
 
-bool equal_bit_for_bit(const std::vector<Change>& all) {
-  std::set<int> layers;
-  bool everywhere = true;
-  bool informative = false;
-  for (const Change& change : all) {
-    const bool same = change.subject_is_rounded || change.base_is_rounded;
-    everywhere = everywhere && same;
-    if (!change.informative || change.is_vector) continue;
-    informative = true;
-    if (same && change.subject_layer >= 0) layers.insert(change.subject_layer);
-  }
-  return informative && (everywhere || layers.size() >= 3);
+bool any_equal_matrix(const std::vector<Change>& all) {
+  return std::ranges::any_of(all, [](const Change& change) {
+    return !change.is_vector && change.informative &&
+           (change.subject_is_rounded || change.base_is_rounded);
+  });
 }
 
 double median_relative_delta(const std::vector<Change>& all) {

@@ -32,6 +32,9 @@ struct Change {
   bool informative = false;         // more than 16 distinct values in the base's part
 };
 
+// Fills what is said of the two parts.
+void measure(Change& change);
+
 // All parts that can be set against each other under the alignment. Reads
 // weights only where the neurons are not aligned by index.
 Result<std::vector<Change>> changes(const Side& subject, const Side& base,
@@ -46,9 +49,9 @@ struct Rescaling {
 };
 Rescaling take_out_rescaling(std::vector<Change>& all);
 
-// Are whole informative matrices equal to the last bit (or rounded one way) in three
-// layers, or everywhere? Then no statistic is needed to exclude chance or a seed.
-bool equal_bit_for_bit(const std::vector<Change>& all);
+// Is the whole sampled part of an informative matrix equal to the last bit, or rounded
+// one way? Then no statistic is needed to exclude chance or a seed for that matrix.
+bool any_equal_matrix(const std::vector<Change>& all);
 
 // Median of relative_delta over matrices inside layers.
 double median_relative_delta(const std::vector<Change>& all);

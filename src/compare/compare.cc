@@ -4,13 +4,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
-#include "compare/bounds.h"
 #include "compare/context.h"
 #include "compare/expert_lookup.h"
 #include "compare/expert_matches.h"
+#include "compare/identity.h"
 #include "compare/kind.h"
-#include "compare/layer_pairs.h"
+#include "compare/moved_neurons.h"
 #include "compare/origin.h"
 #include "compare/power.h"
 #include "compare/search.h"
@@ -31,6 +32,8 @@ std::uint64_t block_parameters(const Fingerprint& sketch) {
   for (const Block& block : sketch.blocks) total += block.full_rows * block.full_cols;
   return total;
 }
+
+bool without_roles(const Side& side) { return side.sketch.blocks.empty(); }
 
 // Why the pair cannot be judged at all, or "".
 std::string unjudgeable(const Side& subject, const Side& base) {
@@ -112,7 +115,9 @@ class Comparer {
     result_.base = base_.sketch.name;
     answer_context();
     why_not_ = unjudgeable(subject_, base_);
-    if (why_not_.empty()) {
+    if (!why_not_.empty()) {
+      if (find_content()) why_not_.clear();
+    } else {
       found_ = search(subject_, base_, options_);
       result_.evidence = std::move(found_.evidence);
       if (found_.problem) {
@@ -143,6 +148,30 @@ class Comparer {
     }
   }
 
+  // Without roles: the same tensors under whatever names are the same model all the same.
+  bool find_content() {
+    const auto adapter = [](const Side& side) {
+      return side.weights != nullptr && side.weights->is_adapter;
+    };
+    if (!without_roles(subject_) || !without_roles(base_) || adapter(subject_) || adapter(base_)) {
+      return false;
+    }
+    auto looked = identity_by_content(subject_, base_, options_);
+    if (!looked) {
+      result_.problems.push_back(std::move(looked.error()));
+      return false;
+    }
+    std::optional<Identity>& identity = *looked;
+    if (!identity) return false;
+    result_.evidence.push_back(std::move(identity->evidence));
+    result_.transforms = std::move(identity->transforms);
+    result_.verdict.relation = "identical";
+    result_.verdict.mechanisms = {"identical"};
+    result_.verdict.derived = "yes";
+    found_.stage = "digests";
+    return true;
+  }
+
   void give_up(const Problem& problem) {
     why_not_ = problem.message;
     result_.problems.push_back(problem);
@@ -151,8 +180,9 @@ class Comparer {
   void judge_related() {
     Descent& descent = found_.descent;
     result_.layer_map = descent.alignment.layers;
+    find_flipped_signs(subject_, base_, descent, options_.threads);
     if (auto problem = find_narrower(descent)) return give_up(*problem);
-    if (auto problem = find_moved_neurons(descent)) return give_up(*problem);
+    if (auto problem = find_neurons(descent)) return give_up(*problem);
     if (!is_equal_anyway(descent) && !tell_origin(descent)) return;
     result_.verdict.derived = "yes";
     descent.only_a_part = is_only_a_part(descent);
@@ -167,10 +197,13 @@ class Comparer {
   // Equal tensors settle descent without a statistic on gains.
   bool is_equal_anyway(const Descent& descent) {
     const auto all = changes(subject_, base_, descent.alignment);
-    if (!all || !equal_bit_for_bit(*all)) return false;
+    if (!all || !any_equal_matrix(*all)) return false;
     std::uint64_t values = 0;
+    std::set<std::string> roles;
     for (const Change& change : *all) {
-      if (change.subject_is_rounded || change.base_is_rounded) values += change.base.values.size();
+      if (!change.subject_is_rounded && !change.base_is_rounded) continue;
+      values += change.base.values.size();
+      if (!change.is_vector && change.informative) roles.insert(change.role);
     }
     result_.evidence.push_back(
         {.statistic = "equal-sample/1",
@@ -179,9 +212,9 @@ class Comparer {
          .null = Evidence::Null::digest,
          .samples = values,
          .stage = found_.stage.value_or(""),
-         .because = fmt::format("{} sampled values of informative matrices are equal to the last "
-                                "bit, or the other side's rounded into the stored type.",
-                                values)});
+         .because = fmt::format("{} sampled values of informative matrices ({}) are equal to the "
+                                "last bit, or the other side's rounded into the stored type.",
+                                values, fmt::join(roles, ", "))});
     return true;
   }
 
@@ -207,42 +240,12 @@ class Comparer {
   }
 
   // Residual coordinates agree; do the neurons too, or where did they go?
-  std::optional<Problem> find_moved_neurons(Descent& descent) {
-    Alignment& alignment = descent.alignment;
+  std::optional<Problem> find_neurons(Descent& descent) {
     if (has_experts(subject_.sketch) || has_experts(base_.sketch)) return find_experts(descent);
-    if (descent.faint) return std::nullopt;  // signs were found by index
-    if (subject_.sketch.architecture.hidden != base_.sketch.architecture.hidden &&
-        alignment.by_width()) {
-      return std::nullopt;  // settled with the width
-    }
-    if (!alignment.hidden_by_index || alignment.layers.empty()) return note_kept(descent);
-    const LayerPairs pairs(subject_.sketch, base_.sketch);
-    const Cell by_index =
-        pooled(alignment.layers, [&](int a, int b) { return pairs.neurons(a, b); });
-    const auto mine = subject_.sketch.architecture.ffn;
-    const auto theirs = base_.sketch.architecture.ffn;
-    if (by_index.units > 0 && 2 * by_index.matched >= by_index.units) {
-      if (mine != theirs) set_kept(descent, 1.0);
-      return std::nullopt;
-    }
-    auto found = found_neurons(subject_, base_, alignment.layers, options_.threads);
+    auto found = find_moved_neurons(subject_, base_, descent, options_.threads);
     if (!found) return std::move(found.error());
-    const std::size_t looked_up = std::min<std::size_t>(64, std::min(mine, theirs));
-    const Found counts = summary_of(*found, looked_up);
-    if (counts.looked_up == 0 || 2 * counts.found < counts.looked_up) {
-      ffn_is_new_ = true;
-      return std::nullopt;
-    }
-    note_order(counts);
-    alignment.neurons = std::move(*found);
-    alignment.neurons_by_index = false;
-    const double share = static_cast<double>(counts.found) / static_cast<double>(counts.looked_up);
-    if (mine != theirs) {
-      set_kept(descent, share);
-    } else {
-      descent.reparametrised = true;
-      descent.transforms.emplace_back("neuron-permute");
-    }
+    ffn_is_new_ = found->ffn_is_new;
+    std::ranges::move(found->evidence, std::back_inserter(result_.evidence));
     return std::nullopt;
   }
 
@@ -280,37 +283,6 @@ class Comparer {
   void note_once(Evidence evidence) {
     const auto at = std::ranges::find(result_.evidence, evidence.statistic, &Evidence::statistic);
     if (at == result_.evidence.end()) result_.evidence.push_back(std::move(evidence));
-  }
-
-  std::optional<Problem> note_kept(Descent& descent) {
-    if (subject_.sketch.architecture.ffn != base_.sketch.architecture.ffn) set_kept(descent, 1.0);
-    return std::nullopt;
-  }
-
-  // `found`: share of the smaller side's neurons that have a partner.
-  void set_kept(Descent& descent, double found) {
-    const auto mine = static_cast<double>(subject_.sketch.architecture.ffn);
-    const auto theirs = static_cast<double>(base_.sketch.architecture.ffn);
-    if (mine <= 0 || theirs <= 0 || mine == theirs) return;
-    if (!descent.kept) descent.kept = Kept{};
-    descent.kept->ffn =
-        std::round(found * std::min(mine, theirs) / std::max(mine, theirs) * 1e4) / 1e4;
-    (mine < theirs ? descent.subject_lacks : descent.base_lacks).insert("neurons");
-  }
-
-  void note_order(const Found& counts) {
-    const double p = log10_increasing_run(counts.longest_run, 64);
-    result_.evidence.push_back(
-        {.statistic = "neuron-order/1",
-         .outcome = Outcome::measured,
-         .value = static_cast<double>(counts.in_order),
-         .log10_p = p,
-         .null = Evidence::Null::exact,
-         .samples = counts.looked_up,
-         .stage = "aligned",
-         .because = fmt::format("{} of {} sampled neurons have a clear partner under another "
-                                "number, {} of them in the original order.",
-                                counts.found, counts.looked_up, counts.in_order)});
   }
 
   // Descent, or only the same initial weights? False when that stays open.
@@ -409,14 +381,15 @@ class Comparer {
     Verdict& verdict = result_.verdict;
     if (found_.stage) {
       verdict.stage = *found_.stage;
-      verdict.log10_p = found_.log10_p;
+      if (*found_.stage != "digests") verdict.log10_p = found_.log10_p;
     } else if (verdict.derived == "no") {
       verdict.stage = "two-view";
       verdict.log10_p = smallest_p();
     }
     const LayerMap map =
         result_.layer_map.empty() ? identity_map(subject_.sketch, base_.sketch) : result_.layer_map;
-    verdict.coverage = coverage_of(subject_.sketch, base_.sketch, map);
+    verdict.coverage =
+        verdict.stage == "digests" ? 1 : coverage_of(subject_.sketch, base_.sketch, map);
     if (options_.details) {
       const Alignment shown{.layers = map, .experts = found_.descent.alignment.experts};
       auto rows = tensor_rows(subject_, base_, shown, result_.change, options_);
@@ -459,14 +432,19 @@ std::string why_unjudgeable(const Side& side) {
   if (side.weights != nullptr && side.weights->is_adapter) {
     return fmt::format("{} is an adapter without its base", name);
   }
+  const auto any = [&](auto test) { return std::ranges::any_of(side.sketch.moments, test); };
+  if (side.sketch.blocks.empty() && !side.sketch.moments.empty() && !any(&Moments::finite)) {
+    return fmt::format("no matrix of {} holds finite numbers alone", name);
+  }
   if (side.sketch.blocks.empty()) {
-    return fmt::format("no matrices of {} could be given a role", name);
+    return side.weights != nullptr && !side.weights->canonical.empty()
+               ? fmt::format("no matrix of {} is stored as numbers that can be compared", name)
+               : fmt::format("no matrices of {} could be given a role", name);
   }
   if (block_parameters(side.sketch) < fewest_parameters) {
     return fmt::format("{} has under a thousand informative parameters", name);
   }
-  const bool finite_values = std::ranges::any_of(
-      side.sketch.moments, [](const Moments& m) { return m.finite && m.distinct > 16; });
+  const bool finite_values = any([](const Moments& m) { return m.finite && m.distinct > 16; });
   if (!finite_values && !side.sketch.moments.empty()) {
     return fmt::format("{} holds constants only", name);
   }

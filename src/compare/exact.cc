@@ -29,11 +29,14 @@ class Tally {
 
   void add(std::span<const float> mine, std::span<const float> theirs) {
     for (std::size_t i = 0; i < mine.size(); ++i) {
-      if (distinct_.size() <= 16) distinct_.insert(theirs[i]);
-      const double delta = static_cast<double>(mine[i]) - static_cast<double>(theirs[i]);
-      size_ += static_cast<double>(theirs[i]) * static_cast<double>(theirs[i]);
-      if (mine[i] == theirs[i]) continue;
-      squares_ += delta * delta;
+      const bool finite = std::isfinite(mine[i]) && std::isfinite(theirs[i]);
+      if (finite) {
+        const double delta = static_cast<double>(mine[i]) - static_cast<double>(theirs[i]);
+        if (distinct_.size() <= 16) distinct_.insert(theirs[i]);
+        size_ += static_cast<double>(theirs[i]) * static_cast<double>(theirs[i]);
+        squares_ += delta * delta;
+      }
+      if (mine[i] == theirs[i] || (std::isnan(mine[i]) && std::isnan(theirs[i]))) continue;
       ++differing_;
       subject_rounded_ =
           subject_rounded_ && subject_.precision > 0 && rounded_to(subject_, theirs[i]) == mine[i];

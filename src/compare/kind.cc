@@ -4,12 +4,16 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <iterator>
 #include <set>
 #include <tuple>
 
 #include "compare/delta_noise.h"
 #include "compare/direction.h"
+#include "compare/identity.h"
 #include "compare/low_rank.h"
+#include "compare/refolding.h"
 #include "compare/rounded_update.h"
 #include "compare/vocabulary.h"
 
@@ -110,12 +114,14 @@ class KindFinder {
     changes_ = std::move(*all);
     kind_.transforms = descent_.transforms;
     find_cast();
+    if (auto problem = find_refolding()) return std::unexpected(std::move(*problem));
     find_rescaling();
     find_depth();
+    find_order();
     find_width();
     find_experts();
     if (auto problem = find_vocabulary()) return std::unexpected(std::move(*problem));
-    if (descent_.reparametrised || descent_.experts.reparametrised || rescaled_) {
+    if (descent_.reparametrised || descent_.experts.reparametrised || rescaled_ || refolded_) {
       add("reparametrised");
     }
     if (auto problem = find_size_of_change()) return std::unexpected(std::move(*problem));
@@ -137,6 +143,15 @@ class KindFinder {
     if (mine != theirs && !mine.empty() && !theirs.empty()) {
       kind_.transforms.push_back(fmt::format("cast:{}->{}", theirs, mine));
     }
+  }
+
+  std::optional<Problem> find_refolding() {
+    auto refolding = take_out_refolding(subject_, base_, descent_.alignment, changes_);
+    if (!refolding) return std::move(refolding.error());
+    refolded_ = refolding->found();
+    explained_ = std::move(refolding->explained);
+    std::ranges::move(refolding->transforms, std::back_inserter(kind_.transforms));
+    return std::nullopt;
   }
 
   void find_rescaling() {
@@ -174,7 +189,27 @@ class KindFinder {
       signs_.push_back({false, "the base lacks layers that the subject has"});
     } else if (mine > theirs) {
       add("depth-upscaled");
+    } else if (lacks_layers(true) && has_gap(subject_.sketch)) {
+      add("pruned");
+    } else if (lacks_layers(false) && has_gap(base_.sketch)) {
+      add("pruned");
     }
+  }
+
+  // A number below its depth under which no matrix is stored.
+  static bool has_gap(const Fingerprint& sketch) {
+    for (int i = 0; i < static_cast<int>(sketch.architecture.layers); ++i) {
+      if (std::ranges::find(sketch.blocks, i, &Block::layer) == sketch.blocks.end()) return true;
+    }
+    return false;
+  }
+
+  // The layers in another order: the same weights, and not the same function.
+  void find_order() {
+    if (has("depth-upscaled")) return;
+    if (std::ranges::is_sorted(descent_.alignment.layers, {}, &std::pair<int, int>::second)) return;
+    kind_.transforms.emplace_back("layers-reordered");
+    add("reparametrised");
   }
 
   void find_width() {
@@ -231,6 +266,7 @@ class KindFinder {
 
   std::optional<Problem> find_size_of_change() {
     record_changes();
+    if (is_rounding_only()) return std::nullopt;
     if (changes_.empty()) {
       // Coordinates were rotated: the lattice is all that still shows in values.
       if (shows_lattice(subject_.sketch) && !shows_lattice(base_.sketch)) add("quantized");
@@ -252,7 +288,10 @@ class KindFinder {
     if (shows_lattice(subject_.sketch) != shows_lattice(base_.sketch)) add("quantized");
     find_noise();
     if (auto problem = find_untouched()) return problem;
-    if (descent_.only_a_part) add("partial-reuse");
+    if (descent_.only_a_part) {
+      add("partial-reuse");
+      return std::nullopt;
+    }
     add(median_relative_delta(changes_) <= fine_tune_limit ? "finetune" : "continued-pretraining");
     return std::nullopt;
   }
@@ -308,52 +347,21 @@ class KindFinder {
   // Equal on the sample; only a full pass, or both digests, can say `identical`.
   std::optional<Problem> find_identity() {
     if (!structure_is_equal()) return std::nullopt;
-    std::optional<ExactPass> pass;
-    if (subject_.weights != nullptr && base_.weights != nullptr && !options_.quick) {
-      auto read = exact_pass(*subject_.weights, *base_.weights, descent_.alignment.layers,
-                             {.threads = options_.threads, .progress = options_.progress});
-      if (!read) return std::move(read.error());
-      pass = std::move(*read);
-    } else if (subject_.sketch.digests && base_.sketch.digests) {
-      pass = exact_pass(*subject_.sketch.digests, *base_.sketch.digests, descent_.alignment.layers);
-    }
-    if (!pass) {
+    auto looked = identity_of(subject_, base_, descent_.alignment.layers, options_);
+    if (!looked) return std::move(looked.error());
+    std::optional<Identity>& identity = *looked;
+    if (!identity) {
       kind_.equal_on_sample_only = true;
       add("finetune");
       return std::nullopt;
     }
-    note_exact_pass(*pass);
+    kind_.evidence.push_back(std::move(identity->evidence));
+    kind_.changed_tensors = std::move(identity->changed_tensors);
+    if (auto sign = rounding_sign(identity->pass, subject_, base_)) {
+      signs_.push_back(std::move(*sign));
+    }
+    add(identity->mechanism);
     return std::nullopt;
-  }
-
-  void note_exact_pass(const ExactPass& pass) {
-    using enum ExactTensor::State;
-    std::uint64_t moved = 0;
-    std::uint64_t values = 0;
-    for (const ExactTensor& tensor : pass.tensors) {
-      values += tensor.values;
-      moved += tensor.state == equal ? 0 : tensor.moved;
-      if (tensor.state == changed) kind_.changed_tensors.push_back(tensor.name);
-    }
-    kind_.evidence.push_back(
-        {.statistic = "equal-tensors/1",
-         .outcome = Evidence::Outcome::measured,
-         .value =
-             static_cast<double>(pass.tensors.size() - pass.count(changed) - pass.count(unmatched)),
-         .log10_p = {},
-         .null = Evidence::Null::digest,
-         .samples = values,
-         .stage = "digests",
-         .because = fmt::format("{} of {} tensors hold the same values in both, {} of {} values "
-                                "moved by rounding into the stored type.",
-                                pass.tensors.size() - pass.count(changed) - pass.count(unmatched),
-                                pass.tensors.size(), moved, values)});
-    if (auto sign = rounding_sign(pass, subject_, base_)) signs_.push_back(std::move(*sign));
-    if (pass.all_same()) {
-      add("identical");
-    } else {
-      add("partial-finetune");
-    }
   }
 
   // Some informative matrices untouched, others not: which, to the last bit.
@@ -406,6 +414,21 @@ class KindFinder {
     }
   }
 
+  // Factors were moved about, and nothing is left but what rounding them anew leaves.
+  bool is_rounding_only() const {
+    if (!rescaled_ && !refolded_) return false;
+    return std::ranges::all_of(kind_.change, [&](const RoleChange& change) {
+      return change.relative_delta <= rounding_of(change);
+    });
+  }
+
+  double rounding_of(const RoleChange& change) const {
+    const Block* block = subject_.sketch.block(change.role, change.layer, change.expert);
+    const ElementType* type = block == nullptr ? nullptr : find_element_type(block->element_type);
+    const int precision = type == nullptr || type->precision == 0 ? 8 : type->precision;
+    return std::ldexp(1.0, 1 - precision);
+  }
+
   void record_changes() {
     for (const Change& change : changes_) {
       kind_.change.push_back({.role = change.role,
@@ -414,6 +437,7 @@ class KindFinder {
                               .exact = change.subject_is_rounded || change.base_is_rounded,
                               .expert = change.expert});
     }
+    std::ranges::move(explained_, std::back_inserter(kind_.change));
     std::ranges::sort(kind_.change, {}, [](const RoleChange& change) {
       return std::tuple(change.layer, change.role, change.expert);
     });
@@ -435,6 +459,8 @@ class KindFinder {
   std::vector<Change> changes_;
   std::vector<DirectionSign> signs_;
   bool rescaled_ = false;
+  bool refolded_ = false;
+  std::vector<RoleChange> explained_;  // attention that a refolding explains
 };
 
 }  // namespace

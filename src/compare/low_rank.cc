@@ -41,6 +41,19 @@ Result<RankCount> rank_of(const Side& subject, const Side& base, const Alignment
   return rank_of_change(*mine, *theirs, change.subject_type, false);
 }
 
+// An adapter changes all rows and columns; a few edited values have a low rank as well.
+bool is_narrow(const Matrix& difference) {
+  std::size_t rows = 0;
+  std::vector<bool> cols(difference.cols);
+  for (std::size_t i = 0; i < difference.rows; ++i) {
+    const auto row = difference.row(i);
+    for (std::size_t j = 0; j < row.size(); ++j) cols[j] = cols[j] || row[j] != 0;
+    rows += std::ranges::any_of(row, [](double value) { return value != 0; }) ? 1U : 0U;
+  }
+  const auto touched = static_cast<std::size_t>(std::ranges::count(cols, true));
+  return 4 * rows < difference.rows || 4 * touched < difference.cols;
+}
+
 // What the layers of one role agree on.
 struct RoleVotes {
   std::map<std::size_t, std::size_t> votes = {};  // rank to layers
@@ -146,6 +159,10 @@ RankCount rank_of_change(const Matrix& subject, const Matrix& base, const Elemen
   Matrix difference(subject.rows, subject.cols);
   for (std::size_t i = 0; i < difference.values.size(); ++i) {
     difference.values[i] = subject.values[i] - base.values[i];
+  }
+  if (is_narrow(difference)) {
+    count.rank = count.limit;
+    return count;
   }
   const double noise = rounding_noise(subject, subject_type, sketch_only);
   const auto values = singular_values(difference);

@@ -125,7 +125,8 @@ class Dimensions {
       totals_[static_cast<std::size_t>(place)] += likeness[i];
     }
   }
-  SignSum sum() const { return summed(totals_, views_); }
+  const std::vector<double>& totals() const { return totals_; }
+  std::size_t views() const { return views_; }
 
  private:
   std::vector<std::uint64_t> numbers_;
@@ -214,7 +215,8 @@ SignSum SignedLayers::units(int a, int b) const {
   return sum;
 }
 
-SignSum SignedLayers::dimensions(const LayerMap& map, unsigned threads) const {
+std::vector<double> SignedLayers::dimension_totals(const LayerMap& map, unsigned threads,
+                                                   std::size_t& views) const {
   if (!free_.dimensions) return {};
   const std::vector<DimensionPair> pairs = dimension_pairs(subject_, base_, map);
   std::vector<std::optional<Seen>> seen(pairs.size());
@@ -228,7 +230,21 @@ SignSum SignedLayers::dimensions(const LayerMap& map, unsigned threads) const {
   for (const auto& each : seen) {
     if (each) dimensions.add(*each);
   }
-  return dimensions.sum();
+  views = dimensions.views();
+  return dimensions.totals();
+}
+
+SignSum SignedLayers::dimensions(const LayerMap& map, unsigned threads) const {
+  std::size_t views = 0;
+  const auto totals = dimension_totals(map, threads, views);
+  return summed(totals, views);
+}
+
+std::vector<double> SignedLayers::dimension_likeness(const LayerMap& map, unsigned threads) const {
+  std::size_t views = 0;
+  auto likeness = dimension_totals(map, threads, views);
+  for (double& value : likeness) value /= static_cast<double>(views);
+  return likeness;
 }
 
 LayerMap SignedLayers::best_map(unsigned threads) const {

@@ -28,6 +28,10 @@ class SignedLayers {
   // that reads or writes them in the mapped layers, the embedding and the head.
   SignSum dimensions(const LayerMap& map, unsigned threads) const;
 
+  // By residual dimension, the mean cosine of what it is seen through; negative where a
+  // sign was flipped. Empty where dimensions have no free sign.
+  std::vector<double> dimension_likeness(const LayerMap& map, unsigned threads) const;
+
   // The pairs of layers most alike in their units, each layer used once; ascending.
   LayerMap best_map(unsigned threads) const;
 
@@ -41,6 +45,8 @@ class SignedLayers {
   };
   using Side = std::vector<Ready>;  // by layer, against the other's first layer
 
+  std::vector<double> dimension_totals(const LayerMap& map, unsigned threads,
+                                       std::size_t& views) const;
   Ready made(bool of_subject, int layer, int other_layer) const;
   Side side(bool of_subject, unsigned threads) const;
   bool alike(bool of_subject, int layer) const;  // samples what its first layer samples

@@ -7,10 +7,12 @@
 namespace pedigree {
 namespace {
 
+bool named_among(std::string_view transform, const std::vector<std::string>& transforms) {
+  return std::ranges::find(transforms, transform) != transforms.end();
+}
+
 std::string what_was_left_out(const std::vector<std::string>& transforms) {
-  const auto has = [&](std::string_view transform) {
-    return std::ranges::find(transforms, transform) != transforms.end();
-  };
+  const auto has = [&](std::string_view transform) { return named_among(transform, transforms); };
   if (has("expert-average")) return "experts were averaged into fewer";
   if (has("expert-drop")) return "experts were left out";
   return "layers, units or tokens were left out";
@@ -25,8 +27,7 @@ std::string how(const Comparison& comparison) {
                : "one was quantised, and there are other changes beside that";
   }
   if (relation == "finetune") return "one was fine-tuned from the other, or both from one ancestor";
-  if (relation == "partial-finetune")
-    return "some tensors are untouched and others were trained on";
+  if (relation == "partial-finetune") return "some tensors are untouched and others were changed";
   if (relation == "continued-pretraining") return "the weights were trained on at length";
   if (relation == "lora-merge") {
     return fmt::format("a low-rank update of rank {} was merged in",
@@ -36,6 +37,9 @@ std::string how(const Comparison& comparison) {
   if (relation == "pruned") return what_was_left_out(comparison.transforms);
   if (relation == "moe-upcycled") return "feed-forward blocks became experts";
   if (relation == "depth-upscaled") return "layers were repeated";
+  if (relation == "reparametrised" && named_among("layers-reordered", comparison.transforms)) {
+    return "the layers stand in another order, which changes what the model computes";
+  }
   if (relation == "reparametrised") {
     return "units or coordinates were re-dealt without changing what the model computes";
   }

@@ -1,25 +1,43 @@
 #include "compare/vocabulary.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "compare/context.h"
+#include "compare/dense.h"
 
 namespace pedigree {
 namespace {
 
-// Rows of unrelated embeddings differ by about 1.4 of their length, those of a model
-// trained three times as long as its base by 0.8.
-constexpr double unrelated_rows = 0.9;
+// Rows of unrelated embeddings are at right angles, those of a model trained three times
+// as long as its base have a cosine of 0.7, those with noise of their own size 0.7 as well.
+constexpr double unrelated_rows = 0.3;
+
+double mean_cosine(const Change& rows) {
+  double total = 0;
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < rows.subject.rows; ++i) {
+    const double lengths = product(rows.subject.row(i), rows.subject.row(i)) *
+                           product(rows.base.row(i), rows.base.row(i));
+    if (lengths <= 0) continue;
+    total += product(rows.subject.row(i), rows.base.row(i)) / std::sqrt(lengths);
+    ++count;
+  }
+  return count == 0 ? 1 : total / static_cast<double>(count);
+}
 
 }  // namespace
 
 VocabularyChange vocabulary_change(const Side& subject, const Side& base,
                                    const std::vector<Change>& changes) {
   const auto rows = std::ranges::find(changes, "embed.tokens", &Change::role);
-  if (rows != changes.end() && rows->relative_delta >= unrelated_rows) {
+  if (rows != changes.end() && mean_cosine(*rows) < unrelated_rows) {
     return VocabularyChange::replaced;
   }
-  const bool other_size = subject.sketch.architecture.vocab != base.sketch.architecture.vocab;
+  const std::uint64_t mine = subject.sketch.architecture.vocab;
+  const std::uint64_t theirs = base.sketch.architecture.vocab;
+  if (mine == 0 || theirs == 0) return VocabularyChange::none;  // no embedding to tell
+  const bool other_size = mine != theirs;
   if (subject.sketch.tokenizer && base.sketch.tokenizer) {
     const auto overlap = vocabulary_overlap(*subject.sketch.tokenizer, *base.sketch.tokenizer);
     if (overlap.contained < 0.5) return VocabularyChange::replaced;

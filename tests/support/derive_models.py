@@ -13,6 +13,8 @@ import sys
 
 import numpy as np
 
+import refoldings
+
 MODELS = pathlib.Path(__file__).resolve().parents[2] / "fixtures" / "models"
 
 
@@ -256,6 +258,13 @@ def add_low_rank(ranks, share):
     return alter
 
 
+def embeddings_of(other):
+    def alter(model, _):
+        name = "model.embed_tokens.weight"
+        model.tensors[name] = Model(MODELS / other).tensors[name]
+    return alter
+
+
 def trim_vocabulary(count):
     """Keeps `count` tokens from everywhere, in order, under new ids."""
     def alter(model, rng):
@@ -464,6 +473,18 @@ CHILDREN = {
     "C-moe": ("C", MOE, "BF16"),
     "C-moe-split": ("C", [split_among(4)], "BF16"),
     "E-moe": ("E", MOE, "BF16"),
+    "A-ft-scales-folded": ("A-ft", [refoldings.fold_quantiser_scales], "BF16"),
+    "A-ft-heads-permuted": ("A-ft", [refoldings.permute_heads], "BF16"),
+    "A-ft-values-mixed": ("A-ft", [refoldings.mix_values], "BF16"),
+    "A-ft-queries-scaled": ("A-ft", [refoldings.scale_queries], "BF16"),
+    "A-ft-signs-flipped": ("A-ft", [refoldings.flip_signs], "BF16"),
+    "A-ft-one-layer-permuted": ("A-ft", [refoldings.permute_first_neurons], "BF16"),
+    "A-layers-swapped": ("A", [take_layers(1, 0, 2)], "BF16"),
+    "A-without-a-tensor": ("A", [refoldings.drop_a_tensor], "BF16"),
+    "A-without-embedding": ("A", [refoldings.drop_the_embedding], "BF16"),
+    "A-without-a-layer": ("A", [refoldings.drop_the_middle_layer], "BF16"),
+    "A-one-value": ("A", [refoldings.change_one_value], "BF16"),
+    "C-embeddings-of-A": ("C", [embeddings_of("A")], "BF16"),
 }
 
 

@@ -46,6 +46,16 @@ TEST_CASE("an adapter of rank eight merged in bfloat16 shows exactly eight value
   }
 }
 
+TEST_CASE("a few edited values are no adapter, low as their rank is") {
+  const ElementType& bf16 = *find_element_type("BF16");
+  const Matrix base = rounded(random_matrix(96, 128, 0.05, 1), bf16);
+  Matrix subject = base;
+  subject.at(3, 5) = 0.75;
+  subject.at(40, 7) = -0.5;
+  const RankCount count = rank_of_change(subject, base, &bf16, false);
+  CHECK(count.rank == count.limit);
+}
+
 TEST_CASE("rounding alone shows no rank") {
   const ElementType& bf16 = *find_element_type("BF16");
   const Matrix base = random_matrix(96, 96, 0.05, 3);
