@@ -15,7 +15,7 @@ std::string what_was_left_out(const std::vector<std::string>& transforms) {
   const auto has = [&](std::string_view transform) { return named_among(transform, transforms); };
   if (has("expert-average")) return "experts were averaged into fewer";
   if (has("expert-drop")) return "experts were left out";
-  return "layers, units or tokens were left out";
+  return "layers, units, tokens or tensors were left out";
 }
 
 std::string how(const Comparison& comparison) {
@@ -33,7 +33,11 @@ std::string how(const Comparison& comparison) {
     return fmt::format("a low-rank update of rank {} was merged in",
                        comparison.lora ? comparison.lora->rank : 0);
   }
-  if (relation == "vocab-extended") return "the vocabulary was extended";
+  if (relation == "vocab-extended") {
+    return comparison.verdict.direction == "undetermined"
+               ? "the vocabulary of one is the beginning of the other's"
+               : "the vocabulary was extended";
+  }
   if (relation == "pruned") return what_was_left_out(comparison.transforms);
   if (relation == "moe-upcycled") return "feed-forward blocks became experts";
   if (relation == "depth-upscaled") return "layers were repeated";
