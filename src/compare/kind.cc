@@ -189,9 +189,8 @@ class KindFinder {
       signs_.push_back({false, "the base lacks layers that the subject has"});
     } else if (mine > theirs) {
       add("depth-upscaled");
-    } else if (lacks_layers(true) && has_gap(subject_.sketch)) {
-      add("pruned");
-    } else if (lacks_layers(false) && has_gap(base_.sketch)) {
+    } else if ((lacks_layers(true) && has_gap(subject_.sketch)) ||
+               (lacks_layers(false) && has_gap(base_.sketch))) {
       add("pruned");
     }
   }

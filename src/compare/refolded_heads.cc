@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
+#include <ranges>
 
 #include "compare/assignment.h"
 #include "compare/dense.h"
@@ -35,7 +35,7 @@ Result<Matrix> read_part(const Model& model, std::string_view role, int layer,
   const std::uint64_t width = writes ? tensor->rows : tensor->cols;
   if (dimensions.empty() || dimensions.back() >= width) return Matrix{};
   Numbers every(units);
-  std::iota(every.begin(), every.end(), std::uint64_t{0});
+  std::ranges::copy(std::views::iota(std::uint64_t{0}, units), every.begin());
   const auto values = writes ? read_block(model, *tensor, dimensions, every)
                              : read_block(model, *tensor, every, dimensions);
   if (!values) return std::unexpected(values.error());

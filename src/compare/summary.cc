@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <string_view>
 
 namespace pedigree {
 namespace {
@@ -18,17 +20,46 @@ std::string what_was_left_out(const std::vector<std::string>& transforms) {
   return "layers, units, tokens or tensors were left out";
 }
 
+std::string what_was_shared(const std::vector<Evidence>& evidence) {
+  const bool not_looked_up = std::ranges::any_of(evidence, [](const Evidence& each) {
+    return each.statistic == "expert-lookup/1" && each.outcome == Evidence::Outcome::insufficient;
+  });
+  return not_looked_up ? "a part of the weights is shared; whether the experts are needs weights"
+                       : "a part of the weights is shared and the rest is not";
+}
+
+std::string what_was_moved(const std::vector<std::string>& transforms) {
+  return named_among("layers-reordered", transforms)
+             ? "the layers stand in another order, which changes what the model computes"
+             : "units or coordinates were re-dealt without changing what the model computes";
+}
+
+// Relations that are one sentence whatever else was found.
+std::string_view plain_words(std::string_view relation) {
+  struct Words {
+    std::string_view relation;
+    std::string_view text;
+  };
+  static constexpr std::array words = {
+      Words{.relation = "identical", .text = "the weights are the same"},
+      Words{.relation = "finetune",
+            .text = "one was fine-tuned from the other, or both from one ancestor"},
+      Words{.relation = "partial-finetune",
+            .text = "some tensors are untouched and others were changed"},
+      Words{.relation = "continued-pretraining", .text = "the weights were trained on at length"},
+      Words{.relation = "moe-upcycled", .text = "feed-forward blocks became experts"},
+      Words{.relation = "depth-upscaled", .text = "layers were repeated"}};
+  const auto at = std::ranges::find(words, relation, &Words::relation);
+  return at == words.end() ? relation : at->text;
+}
+
 std::string how(const Comparison& comparison) {
   const std::string& relation = comparison.verdict.relation;
-  if (relation == "identical") return "the weights are the same";
   if (relation == "quantized") {
     return comparison.verdict.mechanisms.size() == 1
                ? "one is a quantised copy of the other"
                : "one was quantised, and there are other changes beside that";
   }
-  if (relation == "finetune") return "one was fine-tuned from the other, or both from one ancestor";
-  if (relation == "partial-finetune") return "some tensors are untouched and others were changed";
-  if (relation == "continued-pretraining") return "the weights were trained on at length";
   if (relation == "lora-merge") {
     return fmt::format("a low-rank update of rank {} was merged in",
                        comparison.lora ? comparison.lora->rank : 0);
@@ -39,22 +70,9 @@ std::string how(const Comparison& comparison) {
                : "the vocabulary was extended";
   }
   if (relation == "pruned") return what_was_left_out(comparison.transforms);
-  if (relation == "moe-upcycled") return "feed-forward blocks became experts";
-  if (relation == "depth-upscaled") return "layers were repeated";
-  if (relation == "reparametrised" && named_among("layers-reordered", comparison.transforms)) {
-    return "the layers stand in another order, which changes what the model computes";
-  }
-  if (relation == "reparametrised") {
-    return "units or coordinates were re-dealt without changing what the model computes";
-  }
-  if (relation == "partial-reuse") {
-    const bool not_looked_up = std::ranges::any_of(comparison.evidence, [](const Evidence& each) {
-      return each.statistic == "expert-lookup/1" && each.outcome == Evidence::Outcome::insufficient;
-    });
-    return not_looked_up ? "a part of the weights is shared; whether the experts are needs weights"
-                         : "a part of the weights is shared and the rest is not";
-  }
-  return relation;
+  if (relation == "reparametrised") return what_was_moved(comparison.transforms);
+  if (relation == "partial-reuse") return what_was_shared(comparison.evidence);
+  return std::string(plain_words(relation));
 }
 
 }  // namespace
