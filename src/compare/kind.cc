@@ -12,6 +12,7 @@
 #include "compare/delta_noise.h"
 #include "compare/direction.h"
 #include "compare/identity.h"
+#include "compare/layer_pairs.h"
 #include "compare/low_rank.h"
 #include "compare/refolding.h"
 #include "compare/rounded_update.h"
@@ -166,8 +167,15 @@ class KindFinder {
     const Fingerprint& full = subject_lacks ? base_.sketch : subject_.sketch;
     std::set<int> mapped;
     for (const auto& [a, b] : descent_.alignment.layers) mapped.insert(subject_lacks ? b : a);
+    const LayerPairs within(full, full);
+    const auto is_copy = [&](int layer) {
+      return std::ranges::any_of(mapped, [&](int other) {
+        const Cell cell = within.neurons(layer, other, true);
+        return cell.units > 0 && 2 * cell.matched >= cell.units;
+      });
+    };
     for (int i = 0; i < static_cast<int>(full.architecture.layers); ++i) {
-      if (!mapped.contains(i) && !is_null_layer(full, i)) return true;
+      if (!mapped.contains(i) && !is_null_layer(full, i) && !is_copy(i)) return true;
     }
     return false;
   }
@@ -187,7 +195,7 @@ class KindFinder {
     } else if (mine > theirs && lacks_layers(false)) {
       add("pruned");
       signs_.push_back({false, "the base lacks layers that the subject has"});
-    } else if (mine > theirs) {
+    } else if (mine != theirs) {
       add("depth-upscaled");
     } else if ((lacks_layers(true) && has_gap(subject_.sketch)) ||
                (lacks_layers(false) && has_gap(base_.sketch))) {

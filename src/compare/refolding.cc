@@ -67,8 +67,10 @@ class GainFolds {
 
   bool take_out() {
     for (const Fold& fold : folds) collect(fold);
-    if (folded_.empty() || size_ <= 0) return false;
-    if (!is_refolded({.before = before_ / size_, .after = after_ / size_, .size = 1})) return false;
+    // One reader is enough: the others may have been scaled against something else as well.
+    if (std::ranges::none_of(by_role_, [](const auto& role) { return is_refolded(role.second); })) {
+      return false;
+    }
     for (const auto& [change, ratios] : folded_) {
       for (std::size_t i = 0; i < change->subject.rows; ++i) {
         const auto row = change->subject.row(i);
@@ -93,9 +95,12 @@ class GainFolds {
       if (mine == nullptr || theirs == nullptr || a == nullptr || b == nullptr) continue;
       auto ratios = gain_ratios(*mine, *theirs, *a, *b);
       if (ratios.size() != change.subject.cols) continue;
-      before_ += distance_with(change, std::vector<double>(ratios.size(), 1.0));
-      after_ += distance_with(change, ratios);
-      size_ += product(change.base.values, change.base.values);
+      const double length = product(change.base.values, change.base.values);
+      if (length <= 0) continue;
+      Products& role = by_role_[change.role];
+      role.before += distance_with(change, std::vector<double>(ratios.size(), 1.0)) / length;
+      role.after += distance_with(change, ratios) / length;
+      role.size += 1;
       folded_.push_back({.change = &change, .ratios = std::move(ratios)});
     }
   }
@@ -114,9 +119,7 @@ class GainFolds {
   const Fingerprint& base_;
   std::vector<Change>& all_;
   std::vector<Folded> folded_;
-  double before_ = 0;
-  double after_ = 0;
-  double size_ = 0;
+  std::map<std::string, Products> by_role_;
 };
 
 // What attention roles are left with once heads explain them.

@@ -14,6 +14,8 @@ import sys
 import numpy as np
 
 import refoldings
+from expert_models import (average_experts, average_pairs, copied, copied_and_redealt, half_anew,
+                           renumber_experts, split_among, take_experts)
 
 MODELS = pathlib.Path(__file__).resolve().parents[2] / "fixtures" / "models"
 
@@ -173,6 +175,20 @@ def take_layers(*kept):
     return alter
 
 
+def insert_copies(after):
+    """A copy behind every such layer that adds nothing yet (o and down are zero)."""
+    def alter(model, _):
+        count = model.config["num_hidden_layers"]
+        kept = [layer for old in range(count) for layer in ([old, old] if old in after else [old])]
+        take_layers(*kept)(model, None)
+        for new, old in enumerate(kept):
+            if new > 0 and kept[new - 1] == old:
+                for part in ("self_attn.o_proj", "mlp.down_proj"):
+                    name = model.layer(new, part)
+                    model.tensors[name] = np.zeros_like(model.tensors[name])
+    return alter
+
+
 def prune_neurons(share):
     """Keeps, in order, the neurons with the largest up and down norms."""
     def alter(model, _):
@@ -311,120 +327,6 @@ def round_to_four_bits(model, _):
             model.tensors[name] = (codes * step).reshape(values.shape).astype(np.float32)
 
 
-PROJECTIONS = {"gate": ("mlp.gate_proj", "w1"), "up": ("mlp.up_proj", "w3"),
-               "down": ("mlp.down_proj", "w2")}
-
-
-def expert_name(model, layer, expert, part):
-    return model.layer(layer, f"block_sparse_moe.experts.{expert}.{PROJECTIONS[part][1]}")
-
-
-def block_of(model, layer, expert=None):
-    """A layer's feed-forward block, or one of its experts: {"gate", "up", "down"}."""
-    return {part: model.tensors[model.layer(layer, dense) if expert is None
-                                else expert_name(model, layer, expert, part)]
-            for part, (dense, _) in PROJECTIONS.items()}
-
-
-def neurons_of(block, chosen):
-    return {part: v[:, chosen] if part == "down" else v[chosen] for part, v in block.items()}
-
-
-def with_noise(block, share, rng):
-    return {part: (v + rng.normal(0, v.std() * share, v.shape)).astype(np.float32)
-            for part, v in block.items()}
-
-
-def put_blocks(model, layer, blocks, rng):
-    """The blocks of a layer in place of those it had: its experts, with a fresh router."""
-    for name in [n for n in model.tensors if n.startswith(f"model.layers.{layer}.")
-                 and (".mlp." in n or "block_sparse_moe" in n)]:
-        del model.tensors[name]
-    for expert, block in enumerate(blocks):
-        for part, values in block.items():
-            model.tensors[expert_name(model, layer, expert, part)] = values
-    router = rng.normal(0, 0.02, (len(blocks), model.config["hidden_size"]))
-    model.tensors[model.layer(layer, "block_sparse_moe.gate")] = router.astype(np.float32)
-
-
-def with_experts(make):
-    """make(blocks, rng): from a layer's blocks, one or several, those of the child's experts."""
-    def alter(model, rng):
-        count = model.config.get("num_local_experts")
-        for layer in model.layers:
-            old = ([block_of(model, layer)] if count is None
-                   else [block_of(model, layer, expert) for expert in range(count)])
-            blocks = make(old, rng)
-            put_blocks(model, layer, blocks, rng)
-        model.config.update(architectures=["MixtralForCausalLM"], model_type="mixtral",
-                            num_local_experts=len(blocks), num_experts_per_tok=2,
-                            intermediate_size=blocks[0]["gate"].shape[0])
-    return alter
-
-
-def copied(count, share):
-    return with_experts(lambda old, rng: [with_noise(old[0], share, rng) for _ in range(count)])
-
-
-def copied_and_redealt(count, share):
-    return with_experts(lambda old, rng: [
-        with_noise(neurons_of(old[0], rng.permutation(len(old[0]["gate"]))), share, rng)
-        for _ in range(count)])
-
-
-def split_among(count):
-    """Every neuron in one expert, in no order (LLaMA-MoE)."""
-    return with_experts(lambda old, rng: [neurons_of(old[0], chosen) for chosen in np.array_split(
-        rng.permutation(len(old[0]["gate"])), count)])
-
-
-def half_anew(count):
-    """Experts of half the neurons, in no order, and half of these drawn afresh (Qwen1.5-MoE)."""
-    def make(old, rng):
-        blocks = []
-        for _ in range(count):
-            size = len(old[0]["gate"]) // 2
-            block = neurons_of(old[0], rng.permutation(len(old[0]["gate"]))[:size])
-            fresh = rng.permutation(size)[:size // 2]
-            for part, values in block.items():
-                drawn = rng.normal(0, values.std(), values.shape).astype(np.float32)
-                if part == "down":
-                    values[:, fresh] = drawn[:, fresh]
-                else:
-                    values[fresh] = drawn[fresh]
-            blocks.append(block)
-        return blocks
-    return with_experts(make)
-
-
-def take_experts(*kept, share=0.0):
-    return with_experts(lambda old, rng: [with_noise(old[e], share, rng) for e in kept])
-
-
-def renumber_experts(model, rng):
-    with_experts(lambda old, r: [old[e] for e in r.permutation(len(old))])(model, rng)
-
-
-def average_pairs(model, rng):
-    with_experts(lambda old, r: [{part: (a[part] + b[part]) / 2 for part in a}
-                                 for a, b in zip(old[::2], old[1::2])])(model, rng)
-
-
-def average_experts(model, _):
-    """One dense block a layer again, the mean of its experts."""
-    count = model.config["num_local_experts"]
-    for layer in model.layers:
-        blocks = [block_of(model, layer, expert) for expert in range(count)]
-        for name in [n for n in model.tensors if f".{layer}.block_sparse_moe" in n]:
-            del model.tensors[name]
-        for part, (dense, _) in PROJECTIONS.items():
-            mean = np.mean([block[part] for block in blocks], 0)
-            model.tensors[model.layer(layer, dense)] = mean.astype(np.float32)
-    for key in ("num_local_experts", "num_experts_per_tok"):
-        del model.config[key]
-    model.config.update(architectures=["LlamaForCausalLM"], model_type="llama")
-
-
 MOE = [copied(4, 0.1)]
 MOE8 = [copied(8, 0.15)]
 
@@ -484,6 +386,10 @@ CHILDREN = {
     "A-without-embedding": ("A", [refoldings.drop_the_embedding], "BF16"),
     "A-without-a-layer": ("A", [refoldings.drop_the_middle_layer], "BF16"),
     "A-one-value": ("A", [refoldings.change_one_value], "BF16"),
+    "A-expanded": ("A", [insert_copies((1, 2))], "BF16"),
+    "A-each-twice": ("A", [take_layers(0, 0, 1, 1, 2, 2)], "BF16"),
+    "A-twice": ("A", [take_layers(0, 1, 2, 0, 1, 2)], "BF16"),
+    "A-interleaved": ("A", [take_layers(0, 1, 0, 2, 1, 2)], "BF16"),
     "C-embeddings-of-A": ("C", [embeddings_of("A")], "BF16"),
 }
 
