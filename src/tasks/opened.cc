@@ -9,6 +9,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/files.h"
 #include "fingerprint/sampling.h"
 
 namespace pedigree {
@@ -156,6 +157,15 @@ void take_problems(Report& report, const Opened& opened) {
   const Standing standing = standing_of(model);
   report.unreadable = report.unreadable || standing == Standing::unreadable;
   report.nothing_to_do = report.nothing_to_do || standing == Standing::nothing;
+}
+
+Result<std::string> read_salt(const std::string& path) {
+  if (path.empty()) return std::string{};
+  auto salt = read_small_file(path, path, 4096);
+  if (salt && salt->empty()) {
+    return std::unexpected(make_problem("io-short-read", path, "the salt is empty"));
+  }
+  return salt;
 }
 
 Report new_report(std::string command) {

@@ -63,6 +63,9 @@ void fail(Report& report, Problem problem);
 // Adds the problems of a model that was opened, likewise.
 void take_problems(Report& report, const Opened& opened);
 
+// The secret bytes of --salt FILE; none for "". An empty or overlong file is an error.
+Result<std::string> read_salt(const std::string& path);
+
 Report new_report(std::string command);
 
 }  // namespace pedigree
