@@ -63,6 +63,9 @@ void fail(Report& report, Problem problem);
 // Adds the problems of a model that was opened, likewise.
 void take_problems(Report& report, const Opened& opened);
 
+// What only shows when weights are read: every verb but `inspect` says it.
+void take_contradictions(Report& report, const Opened& opened);
+
 Report new_report(std::string command);
 
 }  // namespace pedigree
