@@ -59,6 +59,10 @@ class Lister {
   void visit(const fs::directory_entry& entry, const std::string& prefix, unsigned level) {
     const std::string raw = entry.path().filename().string();
     const std::string name = prefix + percent_escaped(raw);
+    if (!is_valid_utf8(raw)) {
+      listing.problems.push_back(
+          make_problem("name-not-utf8", name, "the file's name holds bytes that are no UTF-8"));
+    }
     std::error_code error;
     const bool link = entry.is_symlink(error);
     const fs::path real = link ? fs::canonical(entry.path(), error) : entry.path();

@@ -32,7 +32,10 @@ constexpr std::array options = {
 
 int run_pairs(const Arguments& arguments, Session& session) {
   auto lines = read_text_input(arguments.value("pairs"));
-  if (!lines) return session.fail("compare", lines.error());
+  if (!lines) {
+    session.stream(failed_report("compare", lines.error()));
+    return session.finish_stream();
+  }
   const PairsRequest request{.lines = std::move(*lines),
                              .quick = arguments.has("quick"),
                              .details = arguments.has("details"),
@@ -49,6 +52,10 @@ int run(const Arguments& arguments, Session& session) {
   if (arguments.has("expect") && std::ranges::find(wanted, expect) == wanted.end()) {
     return session.usage(fmt::format("--expect takes derived, independent or identical, not '{}'{}",
                                      shown(expect), suggestion(expect, wanted)));
+  }
+  if (arguments.has("fail-on")) {
+    return session.usage(
+        "--fail-on is about findings, and compare makes none: use --expect or --strict");
   }
   const auto& models = arguments.operands();
   if (arguments.has("pairs") && !models.empty()) {

@@ -29,8 +29,11 @@ int run(const Arguments& arguments, Session& session) {
   std::vector<Explanation> chosen;
   for (const std::string& code : arguments.operands()) {
     const std::size_t before = chosen.size();
-    std::ranges::copy_if(all, std::back_inserter(chosen),
-                         [&](const Explanation& each) { return each.code == code; });
+    std::ranges::copy_if(all, std::back_inserter(chosen), [&](const Explanation& each) {
+      // "cast:F32->BF16" is one of many casts.
+      const bool is_kind = each.kind == "transform";
+      return each.code == (is_kind ? code.substr(0, code.find(':')) : code);
+    });
     if (chosen.size() > before) continue;
     std::vector<std::string_view> known(all.size());
     std::ranges::transform(all, known.begin(), &Explanation::code);

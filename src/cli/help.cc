@@ -14,7 +14,7 @@ constexpr std::size_t column = 28;  // where explanations begin
 
 constexpr std::string_view exit_statuses =
     "Exit status\n"
-    "  0  nothing at or above --fail-on      1  findings, or --expect not met\n"
+    "  0  nothing at or above --fail-on      1  findings; compare: --expect not met\n"
     "  2  an input could not be read         3  nothing to do: no weights, or only pointers\n"
     "  4  usage or configuration             5  inconclusive, with --strict\n";
 

@@ -13,7 +13,8 @@ constexpr std::array<std::string_view, 3> examples = {
 
 constexpr std::array options = {
     OptionSpec{.name = "tensors", .help = "list every tensor with its shape and role"},
-    OptionSpec{.name = "formats", .help = "list every file with its format"},
+    OptionSpec{.name = "formats",
+               .help = "list every file with its format, however many there are"},
 };
 
 int run(const Arguments& arguments, Session& session) {

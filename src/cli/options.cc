@@ -22,7 +22,8 @@ constexpr std::array globals = {
         .repeatable = true},
     OptionSpec{.name = "fail-on",
                .value_name = "LEVEL",
-               .help = "exit 1 for findings at or above note, warning or error, or none [error]"},
+               .help = "exit 1 for findings at or above note, warning or error, or none [error]; "
+                       "compare takes --expect instead"},
     OptionSpec{.name = "strict", .help = "exit 5 when a verdict is inconclusive"},
     OptionSpec{.name = "threads", .value_name = "N", .help = "how many threads [one a core]"},
     OptionSpec{.name = "quiet", .letter = "q", .help = "no progress and no diagnostics"},

@@ -115,11 +115,7 @@ int Session::finish(Report report) {
 }
 
 int Session::fail(std::string command, Problem problem) {
-  Report report;
-  report.command = std::move(command);
-  report.unreadable = true;
-  report.problems.push_back(std::move(problem));
-  return finish(std::move(report));
+  return finish(failed_report(std::move(command), std::move(problem)));
 }
 
 void Session::stream(Report report) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "compare/structure_words.h"
 #include "compare/witness.h"
 
 namespace pedigree {
@@ -53,11 +54,12 @@ ContextAnswer architecture_answer(const Architecture& subject, const Architectur
   if (!same_architecture(subject, base)) {
     answer.answer = "no";
     answer.because =
-        fmt::format("The structures differ: {} against {}.", subject.structure, base.structure);
+        fmt::format("The structures differ: {} against {}.", structure_in_words(subject.structure),
+                    structure_in_words(base.structure));
     return answer;
   }
   answer.answer = "yes";
-  answer.because = fmt::format("Both are built as {}.", subject.structure);
+  answer.because = fmt::format("Both are {}.", structure_in_words(subject.structure));
   if (!subject.renames.empty()) {
     answer.because += fmt::format(" The subject calls {} by other names: {}.",
                                   subject.renames.size() == 1

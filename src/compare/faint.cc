@@ -36,10 +36,17 @@ Evidence sign_evidence(const char* statistic, const char* stage, const SignSum& 
   evidence.log10_p = log10_p(sum, tries);
   evidence.null = Evidence::Null::bound;
   evidence.samples = sum.units;
-  evidence.because = fmt::format(
-      "{} {} are alike their own numbers by {:.1f} deviations; the signs of unrelated models are "
-      "arbitrary, so that z or more has a probability of at most exp(-z²/2).",
-      sum.units, units, sum.deviations());
+  const double z = sum.deviations();
+  evidence.because =
+      z > 0 ? fmt::format(
+                  "Taken together, {} {} agree in sign with those of the same number {:.1f} "
+                  "standard deviations more than coin tosses would. Training prefers no sign, so "
+                  "unrelated models reach z deviations with a probability of at most exp(-z²/2).",
+                  sum.units, units, z)
+            : fmt::format(
+                  "Taken together, {} {} agree in sign with those of the same number no "
+                  "more than coin tosses would.",
+                  sum.units, units);
   return evidence;
 }
 
@@ -142,8 +149,9 @@ Faint sampled_signs(const Side& subject, const Side& base, double log10_alternat
   if (groups.units.units >= fewest_units) {
     const LayerMap map = layers.best_map(threads);
     const Groups mapped = sampled_groups(layers, map, tries + map_tries, threads);
-    faint.evidence.push_back(sign_evidence("unit-signs/1", "layer-map", mapped.units, mapped.tries,
-                                           "sampled neurons and value channels of mapped layers"));
+    faint.evidence.push_back(
+        sign_evidence("unit-signs/1", "layer-map", mapped.units, mapped.tries,
+                      "sampled neurons and value channels of the layers that fit best"));
     // One layer in its place may be enough to reject, and yet the others were moved.
     if (!faint.log10_p || mapped.best() < *faint.log10_p) judge(faint, mapped, map, "layer-map");
   }

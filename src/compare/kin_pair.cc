@@ -19,14 +19,29 @@ bool changes_no_value(std::string_view mechanism) {
   return std::ranges::find(without_training, mechanism) != without_training.end();
 }
 
+// Rows of q or k, as far as they are known: how they split into heads is the config's word.
+std::uint64_t head_rows(const Architecture& it, std::uint64_t Architecture::* heads) {
+  return it.*heads * it.head_dim;
+}
+
+bool are_unlike_heads(const Architecture& a, const Architecture& b,
+                      std::uint64_t Architecture::* heads) {
+  const std::uint64_t mine = head_rows(a, heads);
+  const std::uint64_t theirs = head_rows(b, heads);
+  return mine != 0 && theirs != 0 && mine != theirs;
+}
+
 // Dimensions of structure in which they differ.
 std::size_t unlikeness(const Fingerprint& a, const Fingerprint& b) {
   const Architecture& x = a.architecture;
   const Architecture& y = b.architecture;
   std::size_t count = x.layers > y.layers ? x.layers - y.layers : y.layers - x.layers;
-  for (const auto field : {&Architecture::hidden, &Architecture::ffn, &Architecture::vocab,
-                           &Architecture::heads, &Architecture::kv_heads, &Architecture::experts}) {
+  for (const auto field :
+       {&Architecture::hidden, &Architecture::ffn, &Architecture::vocab, &Architecture::experts}) {
     count += x.*field != y.*field ? 1U : 0U;
+  }
+  for (const auto field : {&Architecture::heads, &Architecture::kv_heads}) {
+    count += are_unlike_heads(x, y, field) ? 1U : 0U;
   }
   return count;
 }

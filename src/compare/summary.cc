@@ -53,13 +53,24 @@ std::string_view plain_words(std::string_view relation) {
   return at == words.end() ? relation : at->text;
 }
 
+// The child is named where the direction is known.
+std::string how_quantised(const Comparison& comparison) {
+  const Verdict& verdict = comparison.verdict;
+  std::string child;
+  if (verdict.direction == "base-is-parent") child = comparison.subject;
+  if (verdict.direction == "subject-is-parent") child = comparison.base;
+  if (verdict.mechanisms.size() != 1) {
+    return fmt::format("{} was quantised, and there are other changes beside that",
+                       child.empty() ? "one" : child);
+  }
+  if (child.empty()) return "one is a quantised copy of the other";
+  return fmt::format("{} is a quantised copy of {}", child,
+                     child == comparison.subject ? comparison.base : comparison.subject);
+}
+
 std::string how(const Comparison& comparison) {
   const std::string& relation = comparison.verdict.relation;
-  if (relation == "quantized") {
-    return comparison.verdict.mechanisms.size() == 1
-               ? "one is a quantised copy of the other"
-               : "one was quantised, and there are other changes beside that";
-  }
+  if (relation == "quantized") return how_quantised(comparison);
   if (relation == "lora-merge") {
     return fmt::format("a low-rank update of rank {} was merged in",
                        comparison.lora ? comparison.lora->rank : 0);
@@ -89,7 +100,7 @@ std::string summary_of(const Comparison& comparison, bool equal_on_sample_only,
       text += fmt::format(
           "; a mean cosine of {:.2f} or more between corresponding neurons{} would "
           "have been seen with probability 0.999",
-          *verdict.power_cosine, verdict.power_in_place ? " of layers in their place" : "");
+          *verdict.power_cosine, verdict.power_in_place ? ", layer by layer," : "");
     }
     if (verdict.architecture == "yes") {
       text += ". They share an architecture, which is no evidence of descent";

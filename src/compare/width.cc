@@ -161,10 +161,17 @@ Matrix head_cosines(Matrix few, Matrix many, std::size_t head) {
   return cosines;
 }
 
+// Are heads cut alike on both sides, so that fewer of them are fewer rows of q?
+bool are_comparable_heads(const Architecture& a, const Architecture& b) {
+  return a.head_dim != 0 && a.head_dim == b.head_dim;
+}
+
 Result<NeuronPairs> partner_heads(const Sides& sides, std::pair<int, int> layers,
                                   const IndexPairs& dimensions) {
   const std::uint64_t head = sides.few.sketch.architecture.head_dim;
-  if (head == 0 || head != sides.many.sketch.architecture.head_dim) return NeuronPairs{};
+  if (!are_comparable_heads(sides.few.sketch.architecture, sides.many.sketch.architecture)) {
+    return NeuronPairs{};
+  }
   auto few = rows_on(*sides.few.weights, "attn.q", layers.first, dimensions.subject);
   if (!few) return std::unexpected(std::move(few.error()));
   auto many = rows_on(*sides.many.weights, "attn.q", layers.second, dimensions.base);
@@ -319,8 +326,9 @@ Result<std::optional<Width>> find_width(const Side& subject, const Side& base,
   const Architecture& mine = subject.sketch.architecture;
   const Architecture& theirs = base.sketch.architecture;
   const bool same_hidden = mine.hidden == theirs.hidden;
+  const bool heads_tell = are_comparable_heads(mine, theirs);
   if (subject.weights == nullptr || base.weights == nullptr || layers.empty() ||
-      (same_hidden && mine.heads == theirs.heads)) {
+      (same_hidden && (!heads_tell || mine.heads == theirs.heads))) {
     return std::nullopt;
   }
   const bool subject_is_few = same_hidden ? mine.heads < theirs.heads : mine.hidden < theirs.hidden;
@@ -336,8 +344,10 @@ Result<std::optional<Width>> find_width(const Side& subject, const Side& base,
   if (auto problem = find_partners(sides, layers, width, threads)) {
     return std::unexpected(std::move(*problem));
   }
-  width.kept_heads.out_of = sides.few.sketch.architecture.heads;
-  count(width.kept_heads, width.heads, width.kept_heads.out_of);
+  if (heads_tell) {
+    width.kept_heads.out_of = sides.few.sketch.architecture.heads;
+    count(width.kept_heads, width.heads, width.kept_heads.out_of);
+  }
   width.kept_neurons.out_of = sides.few.sketch.architecture.ffn;
   count(width.kept_neurons, width.neurons, neurons_looked_up);
   for (NeuronPairs& pairs : width.heads) pairs = sides.as_subject_base(std::move(pairs));

@@ -35,8 +35,10 @@ struct Width {
 };
 
 // Nothing when hidden size and head count are equal on both sides, a side has no
-// weights, or too few residual dimensions find a partner. Reads the common tokens'
-// rows; gate and up of the wider side where hidden sizes differ; q of both.
+// weights, or too few residual dimensions find a partner. Heads count only where both
+// sides cut them alike: their number is then a number of rows, not the config's word.
+// Reads the common tokens' rows; gate and up of the wider side where hidden sizes
+// differ; q of both.
 Result<std::optional<Width>> find_width(const Side& subject, const Side& base,
                                         const LayerMap& layers, unsigned threads);
 

@@ -193,7 +193,7 @@ Result<std::vector<ExpectedDigest>> read_expected_digests(const std::string& pat
   std::error_code error;
   if (std::filesystem::is_directory(path, error)) return read_pointer_directory(path);
   const std::string name = std::filesystem::path(path).filename().string();
-  const auto text = read_small_file(path, name);
+  const auto text = read_small_file(path, path);
   if (!text) return std::unexpected(text.error());
   return read_digest_list(*text, name);
 }

@@ -8,39 +8,16 @@
 #include <tuple>
 
 #include "model/architecture_names.h"
+#include "model/head_counts.h"
+#include "model/role_table.h"
 
 namespace pedigree {
 namespace {
-
-// The first tensor of each role, lowest layer first.
-class RoleTable {
- public:
-  explicit RoleTable(const std::vector<CanonicalTensor>& canonical) {
-    for (const CanonicalTensor& tensor : canonical) first_.try_emplace(tensor.role, &tensor);
-  }
-
-  bool has(std::string_view role) const { return first_.contains(role); }
-  std::uint64_t rows(std::string_view role) const {
-    const auto found = first_.find(role);
-    return found == first_.end() ? 0 : found->second->rows;
-  }
-  std::uint64_t cols(std::string_view role) const {
-    const auto found = first_.find(role);
-    return found == first_.end() ? 0 : found->second->cols;
-  }
-
- private:
-  std::map<std::string_view, const CanonicalTensor*> first_;
-};
 
 std::string activation_class(const std::string& activation) {
   if (activation == "swish") return "silu";
   if (activation.starts_with("gelu")) return "gelu";
   return activation;
-}
-
-bool is_divisible(std::uint64_t whole, std::uint64_t part) {
-  return part != 0 && whole != 0 && whole % part == 0;
 }
 
 std::uint64_t layers_of(const std::vector<CanonicalTensor>& canonical) {
@@ -73,20 +50,10 @@ void fill_sizes(Architecture& architecture, const std::vector<CanonicalTensor>& 
   architecture.attention_bias = roles.has("attn.q.bias");
 }
 
-// Shapes show heads × head_dim; only the config or a per-head norm splits it.
-void fill_heads(Architecture& architecture, const RoleTable& roles, const ConfigFacts& config) {
-  const std::uint64_t q_rows = roles.rows("attn.q");
-  const std::uint64_t kv_rows = roles.rows("attn.k");
-  const std::uint64_t declared = config.heads.value_or(0);
-  std::uint64_t head_dim = roles.rows("attn.q.norm");
-  if (!is_divisible(q_rows, head_dim)) head_dim = config.head_dim.value_or(0);
-  if (!is_divisible(q_rows, head_dim))
-    head_dim = is_divisible(q_rows, declared) ? q_rows / declared : 0;
-  architecture.head_dim = head_dim;
-  architecture.heads = head_dim == 0 ? declared : q_rows / head_dim;
-  architecture.kv_heads = is_divisible(kv_rows, head_dim)
-                              ? kv_rows / head_dim
-                              : config.kv_heads.value_or(architecture.heads);
+void fill_heads(Architecture& architecture, const HeadCounts& counts) {
+  architecture.head_dim = counts.head_dim;
+  architecture.heads = counts.heads;
+  architecture.kv_heads = counts.kv_heads;
 }
 
 std::vector<std::string> additions_of(const RoleTable& roles, bool norm_plus_one) {
@@ -176,12 +143,6 @@ std::string layer_text(std::vector<const CanonicalTensor*> tensors) {
   return fmt::format("{{{}}}", fmt::join(parts, " · "));
 }
 
-void add_contradiction(std::vector<std::string>& result, std::string_view what,
-                       std::optional<std::uint64_t> declared, std::uint64_t found) {
-  if (!declared || found == 0 || *declared == found) return;
-  result.push_back(fmt::format("{}: {} declared, {} found", what, *declared, found));
-}
-
 }  // namespace
 
 std::string layer_template_of(const std::vector<CanonicalTensor>& canonical) {
@@ -207,31 +168,6 @@ std::string layer_template_of(const std::vector<CanonicalTensor>& canonical) {
   return fmt::format("{}", fmt::join(parts, " + "));
 }
 
-std::vector<std::string> contradictions(const Architecture& architecture,
-                                        const std::vector<CanonicalTensor>& canonical,
-                                        const ConfigFacts& config) {
-  const RoleTable roles(canonical);
-  std::vector<std::string> result;
-  add_contradiction(result, "layers", config.layers, architecture.layers);
-  add_contradiction(result, "hidden size", config.hidden, architecture.hidden);
-  add_contradiction(result, "vocabulary rows", config.vocab, architecture.vocab);
-  if (architecture.experts != 0) {
-    add_contradiction(result, "experts", config.experts, architecture.experts);
-  }
-  if (architecture.experts == 0 || !config.expert_ffn) {
-    add_contradiction(result, "MLP size", config.ffn, architecture.ffn);
-  } else {
-    add_contradiction(result, "expert MLP size", config.expert_ffn, architecture.ffn);
-  }
-  const std::uint64_t head_dim = config.head_dim ? *config.head_dim : architecture.head_dim;
-  if (config.heads && head_dim != 0) {
-    add_contradiction(result, "heads", config.heads, roles.rows("attn.q") / head_dim);
-    add_contradiction(result, "kv heads", config.kv_heads.value_or(*config.heads),
-                      roles.rows("attn.k") / head_dim);
-  }
-  return result;
-}
-
 void describe_architecture(ModelInfo& info, const ConfigFacts& config, const Family* family) {
   Architecture& architecture = info.architecture;
   const RoleTable roles(info.canonical);
@@ -243,7 +179,7 @@ void describe_architecture(ModelInfo& info, const ConfigFacts& config, const Fam
     return;
   }
   fill_sizes(architecture, info.canonical, roles);
-  fill_heads(architecture, roles, config);
+  fill_heads(architecture, head_counts(roles, config));
   fill_structure(architecture, roles, config, family);
   fill_from_config(architecture, roles, config, family);
   architecture.layer_template = layer_template_of(info.canonical);

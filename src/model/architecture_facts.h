@@ -14,9 +14,4 @@ void describe_architecture(ModelInfo& info, const ConfigFacts& config, const Fam
 // "4 × {attn.norm 96 · attn.q 96×96 · …}", runs of equal layers joined by " + ".
 std::string layer_template_of(const std::vector<CanonicalTensor>& canonical);
 
-// Where the config contradicts the tensors, "layers: 32 declared, 30 found".
-std::vector<std::string> contradictions(const Architecture& architecture,
-                                        const std::vector<CanonicalTensor>& canonical,
-                                        const ConfigFacts& config);
-
 }  // namespace pedigree

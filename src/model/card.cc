@@ -1,10 +1,13 @@
 #include "model/card.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
 
+#include "base/text.h"
 #include "model/card_yaml.h"
 #include "model/merge_recipe.h"
 
@@ -37,6 +40,10 @@ std::optional<FrontMatter> front_matter(std::string_view card) {
     at = end + 1;
   }
   return FrontMatter{.text = card.substr(begin), .closed = false};
+}
+
+bool is_relation(std::string_view value) {
+  return value == "finetune" || value == "adapter" || value == "merge" || value == "quantized";
 }
 
 std::optional<Claim::Kind> kind_of(const YamlScalar& scalar) {
@@ -86,8 +93,7 @@ class ClaimCollector {
     rest.remove_prefix(prefix.size());
     const std::size_t colon = rest.find(':');
     const std::string_view relation = colon == rest.npos ? "" : rest.substr(0, colon);
-    if (relation == "finetune" || relation == "adapter" || relation == "merge" ||
-        relation == "quantized") {
+    if (is_relation(relation)) {
       add(Claim::Kind::base_model_relation, scalar, relation);
       rest.remove_prefix(colon + 1);
     }
@@ -112,6 +118,17 @@ void note_missing_base(const std::vector<YamlScalar>& scalars, std::string_view 
                                         : "the card does not say what the model was made from");
   if (stands) problem.line = empty->line;
   reading.problems.push_back(std::move(problem));
+}
+
+void note_unknown_relation(std::string_view file, CardReading& reading) {
+  for (const Claim& claim : reading.claims) {
+    if (claim.kind != Claim::Kind::base_model_relation || is_relation(claim.value)) continue;
+    Problem problem = make_problem(
+        "card-relation-unknown", std::string(file),
+        fmt::format("base_model_relation is \"{}\"", shown(claim.value.substr(0, 40))));
+    problem.line = claim.line;
+    reading.problems.push_back(std::move(problem));
+  }
 }
 
 }  // namespace
@@ -141,6 +158,7 @@ CardReading read_card(std::string_view text, std::string_view file) {
       understood = false;
     }
   }
+  note_unknown_relation(file, reading);
   std::ranges::move(recipes.claims, std::back_inserter(reading.claims));
   std::ranges::move(recipes.problems, std::back_inserter(reading.problems));
   if (understood) note_missing_base(scalars, file, reading);

@@ -27,6 +27,13 @@ struct Places {
     }
     return nullptr;
   }
+  const JsonValue* find_null(Spellings spellings) const {
+    for (const std::string_view spelling : spellings) {
+      const JsonValue* value = json_at(nested == nullptr ? root : *nested, spelling);
+      if (value != nullptr && value->kind == JsonValue::Kind::null) return value;
+    }
+    return nullptr;
+  }
   std::optional<std::uint64_t> count(Spellings spellings) const {
     const JsonValue* value = find(spellings);
     return value == nullptr ? std::nullopt : value->as_u64();
@@ -45,9 +52,47 @@ struct Places {
   }
 };
 
-const JsonValue* find_hidden(const Places& places) {
-  return places.find({"hidden_size", "n_embd", "d_model", "dim", "model_dim", "embed_dim"});
+const Spellings hidden_spellings = {"hidden_size", "n_embd",    "d_model",
+                                    "dim",         "model_dim", "embed_dim"};
+
+const JsonValue* find_hidden(const Places& places) { return places.find(hidden_spellings); }
+
+// What is said in a count's place, for people.
+std::string said(const JsonValue& value) {
+  constexpr std::size_t longest = 32;
+  std::string text = json_scalar_text(value);
+  // Integers beyond 64 bits arrive as text.
+  const bool is_long_integer =
+      text.size() > 19 && text.find_first_not_of("-0123456789") == std::string::npos;
+  const bool is_text = value.kind == JsonValue::Kind::string && !is_long_integer;
+  if (text.size() > longest) {
+    std::size_t end = longest;
+    while ((static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
+    text = text.substr(0, end) + "…";
+  }
+  return is_text ? fmt::format("\"{}\"", text) : text;
 }
+
+enum class Null { means_absent, is_wrong };
+
+// Counts of one config, and what stood in their place.
+struct Counts {
+  const Places& places;
+  std::vector<UnusableNumber>& unusable;
+
+  std::optional<std::uint64_t> read(const char* fact, Spellings spellings,
+                                    Null null = Null::means_absent) const {
+    const JsonValue* value = places.find(spellings);
+    if (value == nullptr && null == Null::is_wrong) value = places.find_null(spellings);
+    if (value == nullptr) return std::nullopt;
+    const auto count = value->as_u64();
+    // Some families give a list, one for each layer.
+    const bool is_scalar =
+        value->kind != JsonValue::Kind::array && value->kind != JsonValue::Kind::object;
+    if (!count && is_scalar) unusable.push_back({.fact = fact, .value = said(*value)});
+    return count;
+  }
+};
 
 const JsonValue* find_nested(const JsonValue& root, std::string& name) {
   if (find_hidden({.nested = nullptr, .root = root}) != nullptr) return nullptr;
@@ -62,36 +107,43 @@ const JsonValue* find_nested(const JsonValue& root, std::string& name) {
 }
 
 void read_sizes(const Places& places, ConfigFacts& facts) {
-  if (const JsonValue* hidden = find_hidden(places)) facts.hidden = hidden->as_u64();
+  const Counts counts{.places = places, .unusable = facts.unusable};
+  facts.hidden = counts.read("hidden size", hidden_spellings, Null::is_wrong);
   facts.layers =
-      places.count({"num_hidden_layers", "n_layer", "n_layers", "num_layers", "num_decoder_layers",
-                    "num_transformer_layers", "decoder_layers", "encoder_layers"});
-  facts.heads = places.count({"num_attention_heads", "n_head", "n_heads", "num_heads"});
-  facts.kv_heads =
-      places.count({"num_key_value_heads", "n_head_kv", "num_kv_heads", "n_kv_heads",
-                    "multi_query_group_num", "attn_config.kv_n_heads", "num_query_groups"});
+      counts.read("layers",
+                  {"num_hidden_layers", "n_layer", "n_layers", "num_layers", "num_decoder_layers",
+                   "num_transformer_layers", "decoder_layers", "encoder_layers"},
+                  Null::is_wrong);
+  facts.heads = counts.read("heads", {"num_attention_heads", "n_head", "n_heads", "num_heads"},
+                            Null::is_wrong);
+  facts.kv_heads = counts.read(
+      "kv heads", {"num_key_value_heads", "n_head_kv", "num_kv_heads", "n_kv_heads",
+                   "multi_query_group_num", "attn_config.kv_n_heads", "num_query_groups"});
   if (!facts.kv_heads && places.truth({"multi_query"}) == true &&
       places.truth({"new_decoder_architecture"}) != true) {
     facts.kv_heads = 1;
   }
-  facts.head_dim = places.count({"head_dim", "attention_head_dim", "kv_channels"});
+  facts.head_dim = counts.read("head size", {"head_dim", "attention_head_dim", "kv_channels"});
   if (!facts.head_dim) {
     const auto plain = places.count({"qk_nope_head_dim"});
     const auto rotary = places.count({"qk_rope_head_dim"});
     constexpr std::uint64_t sane = std::uint64_t{1} << 32U;
     if (plain && rotary && *plain < sane && *rotary < sane) facts.head_dim = *plain + *rotary;
   }
-  facts.ffn = places.count({"intermediate_size", "n_inner", "ffn_dim", "ffn_hidden_size", "d_ff",
-                            "encoder_ffn_dim", "ffn_config.ffn_hidden_size", "hidden_dim"});
+  facts.ffn =
+      counts.read("MLP size", {"intermediate_size", "n_inner", "ffn_dim", "ffn_hidden_size", "d_ff",
+                               "encoder_ffn_dim", "ffn_config.ffn_hidden_size", "hidden_dim"});
   // Qwen's first generation counts gate and up together.
   if (facts.ffn && facts.model_type == "qwen") facts.ffn = *facts.ffn / 2;
-  facts.expert_ffn = places.count({"moe_intermediate_size", "moe_ffn_hidden_size"});
-  facts.vocab = places.count({"vocab_size", "padded_vocab_size", "n_vocab"});
+  facts.expert_ffn =
+      counts.read("expert MLP size", {"moe_intermediate_size", "moe_ffn_hidden_size"});
+  facts.vocab = counts.read("vocabulary rows", {"vocab_size", "padded_vocab_size", "n_vocab"},
+                            Null::is_wrong);
   facts.context = places.count({"max_position_embeddings", "n_positions", "n_ctx", "max_seq_len",
                                 "seq_length", "max_sequence_length", "model_max_length"});
   facts.experts =
-      places.count({"num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts",
-                    "ffn_config.moe_num_experts", "moe.num_experts"});
+      counts.read("experts", {"num_local_experts", "num_experts", "n_routed_experts",
+                              "moe_num_experts", "ffn_config.moe_num_experts", "moe.num_experts"});
   facts.experts_used =
       places.count({"num_experts_per_tok", "num_experts_per_token", "moe_top_k", "top_k_experts",
                     "experts_per_token", "ffn_config.moe_top_k", "moe.num_experts_per_tok"});

@@ -24,6 +24,15 @@ struct ConfigEntry {
   bool operator==(const ConfigEntry&) const = default;
 };
 
+// A number that stands where a count is due and is none: negative, a fraction, a text,
+// or null where a count is required. It is not used.
+struct UnusableNumber {
+  std::string fact = {};   // as reports call it: "layers", "hidden size", "heads"
+  std::string value = {};  // as text, shortened; a JSON string in quotes
+
+  bool operator==(const UnusableNumber&) const = default;
+};
+
 struct ConfigFacts {
   bool present = false;     // a config was there and could be parsed
   std::string file = {};    // relative path, "config.json"
@@ -53,6 +62,7 @@ struct ConfigFacts {
   bool auto_map = false;          // loading runs the author's code
   std::string quantization = {};  // quantization_config.quant_method; "" when none is declared
 
+  std::vector<UnusableNumber> unusable = {};
   std::vector<ConfigEntry> entries = {};  // every scalar, in file order
 };
 

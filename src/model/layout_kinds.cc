@@ -65,7 +65,8 @@ constexpr std::array<NamedKind, 11> beginnings = {{
     {"model_license", "license"},
 }};
 
-constexpr std::array<NamedKind, 11> endings = {{
+constexpr std::array<NamedKind, 12> endings = {{
+    {".pedigree", "fingerprint"},
     {".incomplete", "incomplete"},
     {".part", "incomplete"},
     {".crdownload", "incomplete"},

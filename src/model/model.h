@@ -70,6 +70,8 @@ struct ModelInfo {
   std::uint64_t missing_bytes = 0;  // behind LFS pointers
   bool only_pointers = false;       // every weight file is an LFS pointer
   bool is_adapter = false;          // holds an adapter and no base weights
+  // The config that says embedding and head are tied although both are stored; or "".
+  std::string tied_by = {};
 };
 
 struct Model : ModelInfo {

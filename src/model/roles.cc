@@ -4,9 +4,12 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "model/architecture_facts.h"
+#include "model/config_check.h"
 #include "model/families_match.h"
+#include "model/role_table.h"
 #include "model/structure.h"
 
 namespace pedigree {
@@ -42,8 +45,12 @@ void report_unknown(ModelInfo& info, const FamilyMatch& best, std::string_view c
       make_problem("architecture-unknown", "", fmt::format("{}; {}", how, consequence)));
 }
 
-// Decides how roles are found; returns the family when its names were used.
-const Family* choose(ModelInfo& info, const ConfigFacts& config) {
+struct Choice {
+  const Family* family = nullptr;  // whose names were used; null when roles came from shapes
+  std::string contradiction = {};  // of the declared model type, "" for none
+};
+
+Choice choose(ModelInfo& info, const ConfigFacts& config) {
   const std::vector<FamilyMatch> ranked = rank_families(info.tensors, config);
   const FamilyMatch& best = ranked.front();
   if (best.byte_share >= enough && !best.matched.empty()) {
@@ -51,22 +58,23 @@ const Family* choose(ModelInfo& info, const ConfigFacts& config) {
     if (ranked.size() > 1 && !ranked[1].matched.empty()) {
       info.architecture.runner_up = ranked[1].family->id;
     }
-    return best.family;
+    return {.family = best.family, .contradiction = type_contradiction(ranked, config)};
   }
   if (!best.matched.empty()) info.architecture.runner_up = best.family->id;
   if (std::optional<ShapeRoles> roles = roles_from_shapes(info.tensors)) {
     report_unknown(info, best, "roles were taken from shapes and order");
     use_shapes(info, *std::move(roles));
-    return nullptr;
+    return {};
   }
   report_unknown(info, best, "shapes and order did not tell the other roles");
   use_names(info, best);
-  return best.matched.empty() ? nullptr : best.family;
+  return {.family = best.matched.empty() ? nullptr : best.family};
 }
 
-void report_contradictions(ModelInfo& info, const ConfigFacts& config) {
+void report_contradictions(ModelInfo& info, const ConfigFacts& config, std::string of_type) {
   if (!config.present || info.canonical.empty()) return;
-  const std::vector<std::string> found = contradictions(info.architecture, info.canonical, config);
+  std::vector<std::string> found = contradictions(info, config);
+  if (!of_type.empty()) found.insert(found.begin(), std::move(of_type));
   if (found.empty()) return;
   info.problems.push_back(make_problem(
       "config-weights-mismatch", config.file,
@@ -98,9 +106,12 @@ void report_gaps(ModelInfo& info) {
 void assign_roles(ModelInfo& info, const ConfigFacts& config) {
   info.architecture = {};
   info.canonical.clear();
-  const Family* family = info.tensors.empty() ? nullptr : choose(info, config);
-  describe_architecture(info, config, family);
-  report_contradictions(info, config);
+  Choice choice = info.tensors.empty() ? Choice{} : choose(info, config);
+  describe_architecture(info, config, choice.family);
+  if (config.tie_word_embeddings == true && RoleTable(info.canonical).has("head.out")) {
+    info.tied_by = config.file;
+  }
+  report_contradictions(info, config, std::move(choice.contradiction));
   report_gaps(info);
 }
 

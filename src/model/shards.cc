@@ -163,6 +163,14 @@ class ShardReader {
     for (const std::size_t at : set.files) present.insert(candidates_[at].name.number.value_or(0));
     std::uint32_t missing = 1;
     while (present.contains(missing)) ++missing;
+    if (layout_.single_file) {
+      Problem problem = make_problem(
+          "index-missing-shard", name.folder + name.sibling(missing),
+          fmt::format("one shard of {} was given as a file; those beside it were not looked at",
+                      name.count));
+      problem.remedy = "Give the directory, or the index of the shards.";
+      return model_.problems.push_back(std::move(problem));
+    }
     model_.problems.push_back(
         make_problem("index-missing-shard", name.folder + name.sibling(missing),
                      fmt::format("{} of {} shards are not there, this one first",

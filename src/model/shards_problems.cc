@@ -66,17 +66,23 @@ class Teller {
     std::size_t count = 0;
     std::uint64_t bytes = 0;
     std::string first;
+    std::string oid;
     for (const std::size_t at : set.files) {
       const WeightCandidate& candidate = candidates_[at];
       if (!candidate.pointer) continue;
-      if (count++ == 0) first = candidate.file.path;
+      if (count++ == 0) {
+        first = candidate.file.path;
+        oid = candidate.pointer->oid;
+      }
       bytes += std::min(candidate.pointer->size, UINT64_MAX - bytes);
     }
     if (count == 0) return;
     add("weights-not-downloaded", first,
-        count == 1 ? fmt::format("a git-lfs pointer stands in place of {}", byte_size(bytes))
-                   : fmt::format("git-lfs pointers stand in place of {} files with {}", count,
-                                 byte_size(bytes)));
+        count == 1 ? fmt::format("a git-lfs pointer stands in place of {}, SHA-256 {}",
+                                 byte_size(bytes), oid)
+                   : fmt::format("git-lfs pointers stand in place of {} files with {}, the first "
+                                 "with SHA-256 {}",
+                                 count, byte_size(bytes), oid));
   }
 
   void unread_format(const WeightSet& set) {

@@ -4,6 +4,8 @@
 #include <array>
 #include <map>
 #include <set>
+#include <span>
+#include <string_view>
 #include <tuple>
 #include <utility>
 
@@ -12,6 +14,16 @@ namespace {
 
 constexpr std::uint64_t head_bytes = 4096;
 constexpr std::size_t max_sniffed = 512;  // files whose names do not promise weights
+
+// Our own files lie beside weights, and are none. Another file of that name is looked at.
+bool begins_as_fingerprint(std::span<const std::byte> head) {
+  constexpr std::string_view start = "{\"__metadata__\":{\"pedigree-fingerprint\":";
+  constexpr std::size_t header_length = 8;
+  return head.size() >= header_length + start.size() &&
+         std::ranges::equal(
+             head.subspan(header_length, start.size()), start,
+             [](std::byte byte, char letter) { return std::to_integer<char>(byte) == letter; });
+}
 
 WeightCandidate look_at(const ListedFile& file) {
   WeightCandidate candidate;
@@ -33,7 +45,8 @@ WeightCandidate look_at(const ListedFile& file) {
                            [](std::byte byte) { return std::to_integer<char>(byte); });
     candidate.pointer = read_lfs_pointer(text);
   }
-  if (!candidate.pointer) candidate.format = recognise(head, (*source)->size());
+  const bool ours = side_file_kind(file.path) == "fingerprint" && begins_as_fingerprint(head);
+  if (!candidate.pointer && !ours) candidate.format = recognise(head, (*source)->size());
   return candidate;
 }
 
@@ -172,8 +185,9 @@ std::vector<WeightCandidate> find_weight_candidates(const ModelLayout& layout) {
   std::size_t sniffed = 0;
   for (const ListedFile& file : layout.files) {
     const bool named = layout.single_file || has_weight_name(file.path);
+    const std::string_view kind = side_file_kind(file.path);
     const bool odd = !named && folder_of(file.path).empty() &&
-                     side_file_kind(file.path) == "other" && ++sniffed <= max_sniffed;
+                     (kind == "other" || kind == "fingerprint") && ++sniffed <= max_sniffed;
     if (!named && !odd) continue;
     WeightCandidate candidate = look_at(file);
     // A zip or a pickle under a name of its own is somebody's side file.

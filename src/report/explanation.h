@@ -7,7 +7,7 @@ namespace pedigree {
 
 struct Explanation {
   std::string code;     // "index-missing-shard", "finetune", "ffn-pairing/1"
-  std::string kind;     // problem, finding, relation, statistic, outcome
+  std::string kind;     // problem, finding, relation, statistic, transform, answer
   std::string level;    // note, warning, error; "" where levels have no meaning
   std::string meaning;  // one or two sentences
   std::string remedy;   // what a person can do; "" when nothing is asked for

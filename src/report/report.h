@@ -22,6 +22,7 @@ struct Declared {
   std::string verdict;        // confirmed, contradicted, unverified, undeclared
   std::string because;        // one sentence
   bool about_recipe = false;  // how it was merged, and not from what
+  std::string remedy = {};    // of this case, where the verdict's usual one does not fit
 };
 
 struct Finding {

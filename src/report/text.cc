@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <ranges>
+#include <span>
 
 #include "report/numbers.h"
 #include "report/reporters.h"
@@ -18,6 +19,7 @@ namespace pedigree {
 namespace {
 
 constexpr std::size_t label_width = 14;
+constexpr std::size_t files_listed = 12;   // without --formats
 constexpr std::size_t verdict_width = 38;  // "inconclusive · continued-pretraining"
 constexpr std::size_t strip_layers = 200;  // more layers than this get no strip
 
@@ -40,18 +42,17 @@ void put_lines(TextPage& page, const std::vector<LabelledLine>& lines) {
 void put_evidence(TextPage& page, const std::vector<Evidence>& evidence) {
   if (evidence.empty()) return;
   page.heading("Evidence");
-  const std::vector<TextColumn> columns = {{.title = "statistic", .flexible = true},
-                                           {.title = "outcome"},
-                                           {.title = "value", .right_aligned = true},
-                                           {.title = "log10 p", .right_aligned = true},
-                                           {.title = "null"},
-                                           {.title = "samples", .right_aligned = true}};
+  const std::vector<TextColumn> columns = {
+      {.title = "statistic", .flexible = true},  {.title = "outcome", .flexible = true},
+      {.title = "value", .right_aligned = true}, {.title = "log10 p", .right_aligned = true},
+      {.title = "null", .flexible = true},       {.title = "samples", .right_aligned = true}};
   std::vector<TextRow> rows;
   for (const Evidence& each : evidence) {
     const bool measured = each.outcome == Evidence::Outcome::measured;
     std::string outcome(outcome_name(each.outcome));
     std::ranges::replace(outcome, '_', ' ');
-    rows.push_back({.cells = {each.statistic, outcome, measured ? number_text(each.value) : "",
+    rows.push_back({.cells = {statistic_in_words(each, evidence), outcome,
+                              measured ? number_text(each.value) : "",
                               measured && each.log10_p ? log10_text(*each.log10_p) : "",
                               measured ? null_in_words(each.null) : "",
                               each.samples > 0 ? fmt::format("{}", each.samples) : ""},
@@ -112,7 +113,8 @@ void put_rows(TextPage& page, const Comparison& comparison) {
   std::vector<TextRow> rows;
   rows.reserve(comparison.rows.size());
   for (const TensorRow& each : comparison.rows) {
-    rows.push_back({.cells = {each.name, each.base_name, each.state,
+    const std::string there = each.base_name == each.name ? "same name" : each.base_name;
+    rows.push_back({.cells = {each.name, there, each.state,
                               each.relative_delta ? number_text(*each.relative_delta) : ""}});
   }
   page.table({{.title = "tensor", .flexible = true},
@@ -215,11 +217,12 @@ void put_claims(TextPage& page, const ModelInfo& info) {
              rows);
 }
 
-void put_files(TextPage& page, const ModelInfo& info) {
+void put_files(TextPage& page, const ModelInfo& info, bool all) {
   if (info.files.empty()) return;
   page.heading("Files");
   std::vector<TextRow> rows;
-  for (const ModelFile& each : info.files) {
+  const std::size_t listed = all ? info.files.size() : std::min(info.files.size(), files_listed);
+  for (const ModelFile& each : std::span(info.files).first(listed)) {
     std::string note;
     if (each.expected_sha256) {
       note =
@@ -231,6 +234,9 @@ void put_files(TextPage& page, const ModelInfo& info) {
               {.title = "format"},
               {.title = "size", .right_aligned = true}},
              rows);
+  if (listed < info.files.size()) {
+    page.paragraph(fmt::format("and {} more; --formats lists them", info.files.size() - listed), 2);
+  }
 }
 
 void put_tensors(TextPage& page, const ModelInfo& info) {
@@ -257,7 +263,7 @@ void put_inventory(TextPage& page, const Report& report, const ModelInfo& info) 
     page.heading("Architecture");
     put_lines(page, lines);
   }
-  if (report.show_files || report.command == "inspect") put_files(page, info);
+  if (report.show_files || report.command == "inspect") put_files(page, info, report.show_files);
   put_claims(page, info);
   if (report.show_tensors) put_tensors(page, info);
 }
@@ -268,10 +274,10 @@ void put_digests(TextPage& page, const ModelDigests& digests, bool tensors) {
     page.heading("Files (sha256)");
     for (const FileDigest& each : digests.files) page.labelled(each.sha256, each.path, 66);
   }
-  page.heading("Model");
+  if (!digests.named.empty() || !digests.bag.empty()) page.heading("Model");
   if (!digests.named.empty()) page.labelled("named", digests.named, label_width);
   if (!digests.bag.empty()) page.labelled("bag", digests.bag, label_width);
-  if (!tensors) return;
+  if (!tensors || digests.tensors.empty()) return;
   page.heading("Tensors");
   for (const TensorDigest& each : digests.tensors) {
     page.paragraph(each.name +
@@ -353,7 +359,7 @@ std::string text(const Report& report, const RenderOptions& options) {
   }
   if (!report.rerun.empty()) {
     page.heading("Again");
-    page.paragraph(report.rerun, 2);
+    page.command(report.rerun, 2);
   }
   return page.take();
 }

@@ -9,8 +9,8 @@
 namespace pedigree {
 namespace {
 
-constexpr std::size_t gap = 2;                // columns between table columns
-constexpr std::size_t narrowest_column = 12;  // a flexible column never gets less
+constexpr std::size_t gap = 2;               // columns between table columns
+constexpr std::size_t narrowest_column = 8;  // a flexible column never gets less
 constexpr std::size_t table_indent = 2;
 
 std::string_view escape_of(Style style) {
@@ -68,7 +68,8 @@ void trim_right(std::string& line) {
   while (!line.empty() && line.back() == ' ') line.pop_back();
 }
 
-// Natural widths, then flexible columns shrink, widest first, until all fits.
+// Natural widths, then flexible columns shrink until all fits: the widest gives way first,
+// and no further than to the next, so that columns of one kind stay of one width.
 std::vector<std::size_t> column_widths(const std::vector<TextColumn>& columns,
                                        const std::vector<TextRow>& rows, std::size_t room) {
   std::vector<std::size_t> widths(columns.size(), 0);
@@ -83,13 +84,19 @@ std::vector<std::size_t> column_widths(const std::vector<TextColumn>& columns,
   };
   while (total() > room) {
     std::size_t widest = columns.size();
+    std::size_t next = narrowest_column;
     for (std::size_t i = 0; i < columns.size(); ++i) {
       if (!columns[i].flexible || widths[i] <= narrowest_column) continue;
-      if (widest == columns.size() || widths[i] > widths[widest]) widest = i;
+      if (widest == columns.size() || widths[i] > widths[widest]) {
+        if (widest != columns.size()) next = std::max(next, widths[widest]);
+        widest = i;
+      } else {
+        next = std::max(next, widths[i]);
+      }
     }
     if (widest == columns.size()) break;
     const std::size_t excess = total() - room;
-    widths[widest] -= std::min(excess, widths[widest] - narrowest_column);
+    widths[widest] -= std::min(excess, std::max<std::size_t>(1, widths[widest] - next));
   }
   return widths;
 }
@@ -121,6 +128,43 @@ std::vector<std::string> wrapped(std::string_view text, std::size_t width) {
   }
   if (!line.empty() || lines.empty()) lines.push_back(line);
   return lines;
+}
+
+std::vector<std::string> wrapped_command(std::string_view command, std::size_t width) {
+  std::vector<std::string> lines = {""};
+  bool quoted = false;
+  std::string word;
+  const auto end_word = [&] {
+    std::string& line = lines.back();
+    // Two columns for the backslash behind the line.
+    if (!line.empty() && display_width(line) + 1 + display_width(word) + 2 > width) {
+      line += " \\";
+      lines.emplace_back("  ");
+    } else if (!line.empty()) {
+      line += ' ';
+    }
+    lines.back() += std::exchange(word, {});
+  };
+  for (std::size_t i = 0; i < command.size(); ++i) {
+    // A quote outside quotes may be escaped, as in 'it'\\''s'.
+    if (command[i] == '\\' && !quoted && i + 1 < command.size()) {
+      word += command[i++];
+    } else if (command[i] == '\'') {
+      quoted = !quoted;
+    } else if (command[i] == ' ' && !quoted) {
+      end_word();
+      continue;
+    }
+    word += command[i];
+  }
+  end_word();
+  return lines;
+}
+
+void TextPage::command(std::string_view text, std::size_t indent) {
+  for (const std::string& line : wrapped_command(shown(text), width_ - std::min(indent, width_))) {
+    text_ += std::string(indent, ' ') + line + '\n';
+  }
 }
 
 void TextPage::put(std::string_view text, Style style) {

@@ -37,6 +37,8 @@ class TextPage {
                 Style label_style = Style::strong);
   void table(const std::vector<TextColumn>& columns, const std::vector<TextRow>& rows);
   void blank();
+  // A command line that can be copied: words stay whole, lines end in a backslash.
+  void command(std::string_view text, std::size_t indent);
 
   std::string take() { return std::move(text_); }
 
@@ -52,5 +54,8 @@ class TextPage {
 
 // Lines of at most `width` columns, broken at spaces; a longer word is cut.
 std::vector<std::string> wrapped(std::string_view text, std::size_t width);
+
+// A command line, broken between its words and never inside quotes; a longer word stays.
+std::vector<std::string> wrapped_command(std::string_view command, std::size_t width);
 
 }  // namespace pedigree

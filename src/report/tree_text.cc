@@ -87,7 +87,7 @@ std::string tree_text(const Report& report, const RenderOptions& options) {
   put_problems(page, report);
   if (!report.rerun.empty()) {
     page.heading("Again");
-    page.paragraph(report.rerun, 2);
+    page.command(report.rerun, 2);
   }
   return page.take();
 }

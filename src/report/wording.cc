@@ -28,6 +28,15 @@ std::string joined(const std::vector<std::string>& parts, std::size_t limit) {
   return text;
 }
 
+// The config's word, where there are no tensors to see it by.
+std::string what_it_declares_to_be(const ModelInfo& info) {
+  for (const Claim& claim : info.claims) {
+    if (claim.key != "model_type") continue;
+    return fmt::format("; {} says it is of type {}", claim.file, claim.value);
+  }
+  return {};
+}
+
 std::string what_it_is(const Subject& subject) {
   const ModelInfo& info = subject.info;
   const Architecture& built = info.architecture;
@@ -36,6 +45,9 @@ std::string what_it_is(const Subject& subject) {
   if (info.only_pointers) {
     return text + fmt::format(": git-lfs pointers in place of {} of weights",
                               byte_size(info.missing_bytes));
+  }
+  if (info.tensors.empty() && subject.fingerprint_scheme.empty() && !info.is_adapter) {
+    return text + ": no readable weights" + what_it_declares_to_be(info);
   }
   text += info.is_adapter ? ": an adapter without its base model" : ": ";
   if (!info.is_adapter) {
@@ -263,6 +275,12 @@ std::vector<LabelledLine> five_lines(const Report& report) {
   lines.push_back({.label = "Findings", .text = what_was_found(report)});
   lines.push_back({.label = "Certainty", .text = how_sure(report, *report.subject)});
   return lines;
+}
+
+std::string statistic_in_words(const Evidence& evidence, const std::vector<Evidence>& all) {
+  const bool alone = std::ranges::count(all, evidence.statistic, &Evidence::statistic) < 2;
+  if (alone || evidence.stage.empty()) return evidence.statistic;
+  return fmt::format("{} ({})", evidence.statistic, evidence.stage);
 }
 
 std::string verdict_phrase(const Verdict& verdict, std::string_view base) {

@@ -31,6 +31,8 @@ std::vector<LabelledLine> architecture_lines(const ModelInfo& info);
 
 std::string headline(const Report& report);  // "pedigree audit"
 std::string verdict_phrase(const Verdict& verdict, std::string_view base);
+// "unit-signs/1", with its stage where `all` holds the statistic more than once.
+std::string statistic_in_words(const Evidence& evidence, const std::vector<Evidence>& all);
 std::string null_in_words(Evidence::Null null);  // "exact", "upper bound"
 std::string layer_map_in_words(const std::vector<std::pair<int, int>>& map);
 std::string place_in_words(const Problem& problem);               // "README.md, line 4"

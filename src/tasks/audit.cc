@@ -2,8 +2,10 @@
 
 #include "tasks/declared.h"
 #include "tasks/declared_merge.h"
+#include "tasks/declared_relation.h"
 #include "tasks/judge.h"
 #include "tasks/opened.h"
+#include "tasks/rival_weights.h"
 #include "tasks/tasks.h"
 
 namespace pedigree {
@@ -38,10 +40,12 @@ Report audit_model(const AuditRequest& request) {
   }
   Subject& subject = report.subject.emplace(subject_of(**opened));
   take_problems(report, **opened);
+  take_contradictions(report, **opened);
   if (request.digests) add_digests(report, subject, **opened, request.run);
   judge_against(
       report, **opened, request.against, store,
       {.quick = request.quick, .details = request.details, .salt = *salt, .run = request.run});
+  compare_rival(report, **opened, request.run);
   std::vector<Candidate> candidates;
   candidates.reserve(report.comparisons.size());
   for (std::size_t i = 0; i < report.comparisons.size(); ++i) {
@@ -49,6 +53,7 @@ Report audit_model(const AuditRequest& request) {
   }
   const ModelInfo& info = subject.info;
   report.declared = hold_claims(info, candidates, report.comparisons);
+  hold_relations(info, candidates, report.comparisons, report.declared);
   hold_recipe(info, candidates, report.joint, report.declared);
   report.findings = findings_of(info, report.declared, report.problems);
   return report;

@@ -31,6 +31,7 @@ Report compared(const CompareRequest& request, OpenedStore& store) {
   } else {
     report.subject = subject_of(**subject);
     take_problems(report, **subject);
+    take_contradictions(report, **subject);
     judge_against(
         report, **subject, request.bases, store,
         {.quick = request.quick, .details = request.details, .salt = *salt, .run = request.run});

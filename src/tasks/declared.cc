@@ -10,6 +10,8 @@
 namespace pedigree {
 namespace {
 
+constexpr std::string_view not_compared_yet = "no model of that name was compared";
+
 struct ModelName {
   std::string organisation;  // "" when none is given
   std::string name;
@@ -72,11 +74,11 @@ bool same(const ModelName& a, const ModelName& b) {
   return a.organisation.empty() || b.organisation.empty() || a.organisation == b.organisation;
 }
 
-Declared row_for(const Claim& claim, const Comparison* comparison) {
+Declared row_for(const Claim& claim, const Comparison* comparison, bool is_adapter) {
   Declared row{
       .source = source_of(claim), .value = claim.value, .verdict = "unverified", .because = {}};
   if (comparison == nullptr) {
-    row.because = "it was not compared";
+    row.because = not_compared_yet;
     return row;
   }
   const Verdict& verdict = comparison->verdict;
@@ -91,8 +93,23 @@ Declared row_for(const Claim& claim, const Comparison* comparison) {
     row.because = fmt::format("there is no evidence of shared weights with {}", comparison->base);
   } else {
     row.because = fmt::format("the comparison with {} did not decide", comparison->base);
+    row.remedy = is_adapter ? "Merge the adapter into its base, and audit the result."
+                            : "See what the comparison lacked; whole weights on both sides decide "
+                              "more than fingerprints.";
   }
   return row;
+}
+
+// The declared parent that no base went by the name of, where there is one and no more:
+// a base that was given may be it, in a folder of another name.
+std::string the_one_not_compared(const std::vector<Declared>& rows) {
+  std::string name;
+  for (const Declared& row : rows) {
+    if (row.verdict != "unverified" || row.because != not_compared_yet) return {};
+    if (!name.empty() && !names_same_model(name, row.value)) return {};
+    if (name.empty()) name = row.value;
+  }
+  return name;
 }
 
 bool may_be_parent(const Comparison& comparison) {
@@ -101,13 +118,18 @@ bool may_be_parent(const Comparison& comparison) {
          comparison.verdict.direction != "siblings";
 }
 
+std::string place_of(const Problem& problem, const std::string& subject) {
+  if (problem.file.empty()) return subject;
+  return problem.line ? fmt::format("{}:{}", problem.file, *problem.line) : problem.file;
+}
+
 void add_problem_findings(std::vector<Finding>& findings, const std::vector<Problem>& problems,
                           const std::string& subject) {
   for (const Problem& problem : problems) {
     findings.push_back({.rule = problem.code,
                         .level = problem.severity,
                         .message = problem.message,
-                        .subject = problem.file.empty() ? subject : problem.file,
+                        .subject = place_of(problem, subject),
                         .remedy = problem.remedy});
   }
 }
@@ -162,15 +184,22 @@ std::vector<Declared> hold_claims(const ModelInfo& model, const std::vector<Cand
       is_declared[i] = true;
       if (found == nullptr) found = &comparisons[i];
     }
-    rows.push_back(row_for(claim, found));
+    rows.push_back(row_for(claim, found, model.is_adapter));
   }
+  const std::string missed = the_one_not_compared(rows);
   for (std::size_t i = 0; i < comparisons.size(); ++i) {
     if (is_declared[i] || !may_be_parent(comparisons[i])) continue;
-    rows.push_back({.source = "weights",
-                    .value = comparisons[i].base,
-                    .verdict = "undeclared",
-                    .because = fmt::format("the weights show it ({}), no file names it",
-                                           comparisons[i].verdict.relation)});
+    Declared row{.source = "weights",
+                 .value = comparisons[i].base,
+                 .verdict = "undeclared",
+                 .because = fmt::format("the weights show it ({}), no file names it",
+                                        comparisons[i].verdict.relation)};
+    if (!missed.empty()) {
+      row.because += fmt::format("; it may be {} in a folder of another name", missed);
+      row.remedy =
+          fmt::format("If it is {}, give it in a folder of that name; else declare it.", missed);
+    }
+    rows.push_back(std::move(row));
   }
   return rows;
 }
@@ -184,21 +213,29 @@ std::vector<Finding> findings_of(const ModelInfo& model, const std::vector<Decla
   // A parent beside a confirmed one is most often the parent's own parent.
   const bool one_confirmed =
       std::ranges::find(declared, "confirmed", &Declared::verdict) != declared.end();
+  const auto remedy = [](const Declared& row, const char* usual) {
+    return row.remedy.empty() ? std::string(usual) : row.remedy;
+  };
   for (const Declared& row : declared) {
     if (row.verdict == "contradicted") {
       add("lineage-declared-contradicted", Severity::error,
           fmt::format("{} declares {}, but {}", row.source, row.value, row.because),
-          "Ask the publisher which base was used, and treat the declaration as wrong until then.");
+          remedy(row,
+                 "Ask the publisher which base was used, and treat the declaration as wrong until "
+                 "then."));
     } else if (row.verdict == "unverified") {
       add("lineage-declared-unverified", Severity::warning,
           fmt::format("{} declares {}, but {}", row.source, row.value, row.because),
-          row.about_recipe ? "Ask the publisher for the exact parents and the recipe."
-                           : "Give the declared base with --against.");
+          remedy(row, row.about_recipe ? "Ask the publisher for the exact parents and the recipe."
+                                       : "Give the declared base with --against."));
     } else if (row.verdict == "undeclared") {
-      add("lineage-undeclared-parent", one_confirmed ? Severity::note : Severity::warning,
-          fmt::format("it shares weights with {}, which no file declares", row.value),
-          one_confirmed ? "It may be an ancestor of the declared base; declare it if it is not."
-                        : "Declare it as base_model, and check what its licence asks for.");
+      add("lineage-undeclared-parent",
+          one_confirmed || !row.remedy.empty() ? Severity::note : Severity::warning,
+          fmt::format("it shares weights with {}, which no file declares{}", row.value,
+                      row.remedy.empty() ? "" : " by this name"),
+          remedy(row, one_confirmed
+                          ? "It may be an ancestor of the declared base; declare it if it is not."
+                          : "Declare it as base_model, and check what its licence asks for."));
     }
   }
   for (const Claim& claim : model.claims) {

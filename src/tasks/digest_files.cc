@@ -105,6 +105,7 @@ Report digest_model_files(const DigestRequest& request) {
   }
   Subject& subject = report.subject.emplace(subject_of(**opened));
   take_problems(report, **opened);
+  take_contradictions(report, **opened);
   if (!(*opened)->model) {
     if (!subject.digests) {
       fail(report,
@@ -128,6 +129,10 @@ Report digest_model_files(const DigestRequest& request) {
     return report;
   }
   for (Problem& problem : digests->problems) fail(report, std::move(problem));
+  if (digests->tensors.empty()) {  // a digest of nothing would be everybody's
+    digests->named.clear();
+    digests->bag.clear();
+  }
   const ModelDigests& made = subject.digests.emplace(std::move(*digests));
   if (options.h0) check_what_came_along(report, subject.info, made);
   check_lists(report, made, request.verify);

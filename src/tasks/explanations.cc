@@ -3,8 +3,10 @@
 #include <array>
 #include <iterator>
 #include <string_view>
+#include <utility>
 
 #include "tasks/tasks.h"
+#include "tasks/transform_words.h"
 
 namespace pedigree {
 namespace {
@@ -191,9 +193,12 @@ constexpr std::array words = {
                     "was not computed from the others, fewer are."},
     Word{.code = "unit-signs/1",
          .kind = "statistic",
-         .meaning = "Do sampled neurons and value channels agree in sign with the one of their own "
-                    "number? Training prefers no sign, so z deviations or more have a probability "
-                    "of at most exp(-z²/2); this finds descent that is too faint for pairing."},
+         .meaning = "Do sampled neurons and value channels agree in sign with those of the same "
+                    "number more often than coin tosses would? Training prefers no sign, so "
+                    "unrelated models get z standard deviations beyond chance with a probability "
+                    "of at most exp(-z²/2). It finds descent that is too faint for pairing. Once "
+                    "by layer number, and once (layer-map) with the layers that fit best, which "
+                    "p pays for."},
     Word{.code = "dimension-signs/1",
          .kind = "statistic",
          .meaning = "The same for the residual dimensions of models whose norms only rescale."},
@@ -267,6 +272,7 @@ std::vector<Explanation> explanations() {
                     .meaning = std::string(word.meaning),
                     .remedy = std::string(word.remedy)});
   }
+  for (Explanation& each : transform_explanations()) list.push_back(std::move(each));
   return list;
 }
 

@@ -79,6 +79,7 @@ void fingerprint_one(Report& report, const std::string& path, Targets& targets,
   const Model& model = *(*opened)->model;
   const std::size_t before = report.problems.size();
   take_problems(report, **opened);
+  take_contradictions(report, **opened);
   for (std::size_t i = before; several && i < report.problems.size(); ++i) {
     report.problems[i].file = (*opened)->name() + "/" + report.problems[i].file;
   }

@@ -4,12 +4,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <optional>
 #include <utility>
 
 #include "fingerprint/fingerprint.h"
 #include "fingerprint/sampling.h"
 #include "tasks/judge_joint.h"
+#include "tasks/pointers.h"
 
 namespace pedigree {
 namespace {
@@ -119,6 +121,8 @@ Comparison compare_opened(Opened& subject, Opened& base, const CompareOptions& o
                           const JudgeOptions& judge) {
   for (const Opened* side : {&subject, &base}) {
     if (auto why = why_not(*side); !why.empty()) {
+      const std::string named = named_by_pointers(subject, base, judge.run.progress);
+      if (!named.empty()) why += "; " + named;
       return not_compared(subject.name(), base.name(), std::move(why));
     }
   }
@@ -154,18 +158,20 @@ Comparison compare_opened(Opened& subject, Opened& base, const CompareOptions& o
 
 namespace {
 
-// The base's own errors belong to the comparison, under the base's name.
+// The base's own errors, and what its config says against its tensors, belong to the
+// comparison, under the base's name.
 void add_base_problems(Comparison& comparison, const Opened& base) {
   if (!base.model) return;
   for (Problem problem : base.model->problems) {
-    if (problem.severity != Severity::error) continue;
+    if (problem.severity != Severity::error && problem.code != "config-weights-mismatch") continue;
     problem.file = base.name() + (problem.file.empty() ? "" : "/") + problem.file;
     comparison.problems.push_back(std::move(problem));
   }
 }
 
-bool is_decided(const Comparison& comparison) {
-  return comparison.verdict.derived != "inconclusive";
+bool is_one_place(const std::string& one, const std::string& other) {
+  std::error_code error;
+  return std::filesystem::equivalent(one, other, error) && !error;
 }
 
 void note_outcome(Report& report, const Comparison& comparison, const Opened& base) {
@@ -175,7 +181,7 @@ void note_outcome(Report& report, const Comparison& comparison, const Opened& ba
   report.nothing_to_do = report.nothing_to_do || standing == Standing::nothing;
   const bool hidden = standing == Standing::unreadable ||
                       std::ranges::any_of(comparison.problems, hides_the_answer);
-  report.unreadable = report.unreadable || (hidden && !is_decided(comparison));
+  report.unreadable = report.unreadable || hidden;
 }
 
 // Two bases of one name are told apart by their paths.
@@ -222,6 +228,9 @@ void judge_against(Report& report, Opened& subject, const std::vector<std::strin
       continue;
     }
     Comparison comparison = compare_opened(subject, **base, compare_options, options);
+    if (is_one_place(subject.path, path)) {
+      comparison.verdict.summary += " Both arguments lead to the same place.";
+    }
     add_base_problems(comparison, **base);
     note_outcome(report, comparison, **base);
     report.comparisons.push_back(std::move(comparison));
@@ -232,10 +241,6 @@ void judge_against(Report& report, Opened& subject, const std::vector<std::strin
       {.bases = bases, .store = store, .options = compare_options, .judge = options});
   tell_apart(report.comparisons, bases);
   report.joint = joint_answer(subject, opened, report.comparisons);
-  // A damaged subject hides nothing when every question was decided all the same.
-  if (!report.comparisons.empty() && std::ranges::all_of(report.comparisons, is_decided)) {
-    report.unreadable = false;
-  }
 }
 
 }  // namespace pedigree

@@ -11,6 +11,8 @@
 
 #include "base/files.h"
 #include "fingerprint/sampling.h"
+#include "model/booleans.h"
+#include "model/tied_head.h"
 
 namespace pedigree {
 namespace {
@@ -168,11 +170,27 @@ Result<std::string> read_salt(const std::string& path) {
   return salt;
 }
 
+void take_contradictions(Report& report, const Opened& opened) {
+  if (!opened.model) return;
+  if (auto problem = tied_head_problem(*opened.model)) {
+    report.problems.push_back(std::move(*problem));
+  }
+  if (auto problem = boolean_problem(*opened.model)) {
+    report.problems.push_back(std::move(*problem));
+  }
+}
+
 Report new_report(std::string command) {
   Report report;
   report.command = std::move(command);
   report.tool_version = PEDIGREE_VERSION;
   report.scheme = SamplingScheme{}.id();
+  return report;
+}
+
+Report failed_report(std::string command, Problem problem) {
+  Report report = new_report(std::move(command));
+  fail(report, std::move(problem));
   return report;
 }
 

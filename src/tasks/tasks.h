@@ -90,6 +90,9 @@ struct DigestRequest {
 };
 Report digest_model_files(const DigestRequest& request);
 
+// A report of one of these that could not begin.
+Report failed_report(std::string command, Problem problem);
+
 // What `explain` knows: problem codes, finding rules, relations and answers.
 std::vector<Explanation> explanations();
 

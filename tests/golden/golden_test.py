@@ -110,6 +110,24 @@ def build_merges(root):
         "merge_method: linear\nparameters: {normalize: false}\n")
 
 
+def build_claims(root):
+    """Copies of A that say something untrue of themselves."""
+    source = ROOT / "fixtures" / "models" / "A"
+
+    def copy(name, **config):
+        target = root / name
+        target.mkdir()
+        for file in ("model.safetensors", "tokenizer.json"):
+            (target / file).write_bytes((source / file).read_bytes())
+        said = json.loads((source / "config.json").read_text())
+        said.update(config)
+        (target / "config.json").write_text(json.dumps(said, indent=1))
+
+    copy("eight-heads", num_attention_heads=8)
+    copy("untrue-config", num_hidden_layers=-3, hidden_size=None, num_attention_heads=2 ** 64 - 1,
+         num_local_experts=8, torch_dtype="float32", model_type="gpt2", tie_word_embeddings=True)
+
+
 def clean_environment(home):
     return {"PATH": "/usr/bin:/bin", "HOME": str(home), "LC_ALL": "C.UTF-8", "COLUMNS": "100",
             "PEDIGREE_DETERMINISTIC": "1", "PEDIGREE_THREADS": "2"}
@@ -148,6 +166,8 @@ def run(binary, case):
         build(root)
         if {"merged", "stacked"} & set(words):
             build_merges(root)
+        if {"eight-heads", "untrue-config"} & set(words):
+            build_claims(root)
         before = {p for p in root.rglob("*") if not p.is_symlink()}
         stdin = (case / "stdin").read_bytes() if (case / "stdin").exists() else b""
         done = subprocess.run([binary, *words], cwd=root, input=stdin, capture_output=True,

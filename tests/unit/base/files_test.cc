@@ -112,7 +112,7 @@ TEST_CASE("pipes are left out and told, and names that are no UTF-8 are escaped"
   REQUIRE(::mkfifo(scratch.at("m/pipe").c_str(), 0600) == 0);
   const Listing listing = listed(scratch.at("m"));
   CHECK(names(listing) == "bad%FFname ");
-  CHECK(codes(listing) == "not-a-regular-file:pipe ");
+  CHECK(codes(listing) == "name-not-utf8:bad%FFname not-a-regular-file:pipe ");
 }
 
 TEST_CASE("a directory that is not there is a problem") {
@@ -220,6 +220,25 @@ TEST_CASE("a source reads within its bounds, counts, and notices a changed file"
   fs::resize_file(scratch / "f", 5);
   CHECK((*source)->read_at(6, out)->code == "io-short-read");
   CHECK((*source)->still_the_same()->code == "file-changed-while-reading");
+}
+
+TEST_CASE("a directory of more files than any model has is refused") {
+  const Scratch scratch;
+  // Names for the same few files: links are cheap, and any file system allows 30,000 of one.
+  std::string source;
+  for (int i = 0; i <= 100'000; ++i) {
+    const std::string name = std::to_string(i);
+    if (i % 30'000 == 0) {
+      scratch.write(name, "");
+      source = scratch.at(name);
+    } else {
+      REQUIRE(::link(source.c_str(), scratch.at(name).c_str()) == 0);
+    }
+  }
+  const auto listing = list_directory(scratch.at(""), {}, 3);
+  REQUIRE_FALSE(listing.has_value());
+  CHECK(listing.error().code == "too-many-files");
+  CHECK(listing.error().message == "over 100000 directory entries");
 }
 
 }  // namespace pedigree

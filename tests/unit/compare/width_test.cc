@@ -63,4 +63,33 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("heads that were never looked up are not said to be lacking") {
+  Descent descent;
+  Width width;
+  width.dimensions = {.subject = {0}, .base = {0}};
+  width.kept_dimensions = {.out_of = 64, .looked_up = 64, .found = 64, .longest_run = 64};
+  take_width(descent, width, architecture(64, 8, 128), architecture(96, 4, 128));
+  CHECK(descent.base_lacks.empty());
+  CHECK(descent.subject_lacks == std::set<std::string>{"residual dimensions"});
+}
+
+TEST_CASE("one hidden size and heads cut differently are no narrower model") {
+  Fingerprint four;
+  four.architecture = architecture(48, 4, 128);
+  four.architecture.head_dim = 12;
+  const Model weights;
+  for (const auto& [heads, size] :
+       {std::pair<std::uint64_t, std::uint64_t>{8, 6}, {1, 48}, {7, 0}, {0, 0}}) {
+    Fingerprint other = four;
+    other.architecture.heads = heads;
+    other.architecture.head_dim = size;
+    for (const auto& [subject, base] : {std::pair{&four, &other}, {&other, &four}}) {
+      const auto width = find_width({.sketch = *subject, .weights = &weights},
+                                    {.sketch = *base, .weights = &weights}, {{0, 0}}, 1);
+      REQUIRE(width.has_value());
+      CHECK_FALSE(width->has_value());
+    }
+  }
+}
+
 }  // namespace pedigree

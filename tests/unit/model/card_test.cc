@@ -187,4 +187,16 @@ TEST_CASE("a recipe that cannot be parsed is told with its line in the card") {
         "merge-recipe-unparsed:6");
 }
 
+TEST_CASE("a relation to the base that no hub knows is told with its line") {
+  const auto told = [](std::string_view value) {
+    return problem(
+        read("---\nbase_model: org/a\nbase_model_relation: " + std::string(value) + "\n---\n"));
+  };
+  CHECK(told("nonsense") == "card-relation-unknown:3");
+  CHECK(told("fine-tune") == "card-relation-unknown:3");
+  for (const char* known : {"finetune", "adapter", "merge", "quantized"}) {
+    CHECK_MESSAGE(told(known) == "none", known);
+  }
+}
+
 }  // namespace pedigree

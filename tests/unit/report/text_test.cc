@@ -218,3 +218,52 @@ TEST_CASE("formats of later versions are known and not writable yet") {
   CHECK(find_reporter("html") != nullptr);
   CHECK(find_reporter("yaml") == nullptr);
 }
+
+TEST_CASE("two columns of names share the width that is there") {
+  TextPage page(60, false);
+  page.table({{.title = "a", .flexible = true}, {.title = "b", .flexible = true}, {.title = "c"}},
+             {{.cells = {std::string(40, 'x'), std::string(40, 'y'), "changed"}}});
+  const auto lines = lines_of(page.take());
+  REQUIRE(lines.size() == 3);  // titles, and each name on two lines
+  CHECK(lines[1] == "  " + std::string(23, 'x') + "  " + std::string(24, 'y') + "  changed");
+}
+
+TEST_CASE("a table of evidence fits sixty columns") {
+  const std::string text = text_of(full_report(), {.width = 60});
+  const std::size_t begin = text.find("\nEvidence\n");
+  REQUIRE(begin != text.npos);
+  for (const std::string& line : lines_of(text.substr(begin, text.find("\n\n", begin) - begin))) {
+    CHECK_MESSAGE(display_width(line) <= 60, line);
+  }
+}
+
+TEST_CASE("a command is broken so that a shell takes it") {
+  using Lines = std::vector<std::string>;
+  CHECK(wrapped_command("pedigree inspect model", 80) == Lines{"pedigree inspect model"});
+  CHECK(wrapped_command("pedigree compare first second", 20) ==
+        Lines{"pedigree compare \\", "  first second"});
+  CHECK(wrapped_command("a 'b c d e f' g", 8) == Lines{"a \\", "  'b c d e f' \\", "  g"});
+  CHECK(wrapped_command(R"(a 'it'\''s b' c)", 80) == Lines{R"(a 'it'\''s b' c)"});
+  const std::string path(50, 'p');
+  CHECK(wrapped_command("a " + path, 20) == Lines{"a \\", "  " + path});
+}
+
+TEST_CASE("a statistic that was asked twice is told with its stage") {
+  const std::vector<Evidence> twice = {{.statistic = "unit-signs/1", .stage = "aligned"},
+                                       {.statistic = "unit-signs/1", .stage = "layer-map"},
+                                       {.statistic = "ffn-pairing/1", .stage = "aligned"}};
+  CHECK(statistic_in_words(twice[1], twice) == "unit-signs/1 (layer-map)");
+  CHECK(statistic_in_words(twice[2], twice) == "ffn-pairing/1");
+}
+
+TEST_CASE("files beyond the first dozen are counted, and listed when asked for") {
+  Report report = inspect_report();
+  report.subject->info.files.clear();
+  for (int i = 0; i < 20; ++i) {
+    report.subject->info.files.push_back({.path = "part-" + std::to_string(i), .format = "other"});
+  }
+  CHECK(has(text_of(report), "and 8 more; --formats lists them"));
+  CHECK_FALSE(has(text_of(report), "part-19"));
+  report.show_files = true;
+  CHECK(has(text_of(report), "part-19"));
+}

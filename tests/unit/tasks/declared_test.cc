@@ -137,3 +137,35 @@ TEST_CASE("a parent beside a confirmed one is only a note: it may be an ancestor
   CHECK(has_rule(findings_of(model_with({}), declared, {}), "lineage-undeclared-parent",
                  Severity::note));
 }
+
+TEST_CASE("a base in a folder of another name may be the declared one, and is told so") {
+  const auto rows = held({base_claim("org/base")}, {comparison_with("copy", "yes")});
+  REQUIRE(rows.size() == 2);
+  CHECK(rows[0].because == "no model of that name was compared");
+  CHECK(rows[1].because ==
+        "the weights show it (finetune), no file names it; it may be org/base in a folder of "
+        "another name");
+  const auto findings = findings_of(model_with({base_claim("org/base")}), rows, {});
+  CHECK(has_rule(findings, "lineage-declared-unverified", Severity::warning));
+  CHECK(has_rule(findings, "lineage-undeclared-parent", Severity::note));
+  // With two names that nothing went by, nobody can say which it is.
+  const auto two =
+      held({base_claim("org/base"), base_claim("org/other")}, {comparison_with("copy", "yes")});
+  CHECK(two.back().remedy.empty());
+}
+
+TEST_CASE("the remedy for a base that was compared and not decided is another than to give it") {
+  ModelInfo adapter = model_with({base_claim("org/base")});
+  adapter.is_adapter = true;
+  const auto rows =
+      hold_claims(adapter, {{"base", "models/base"}}, {comparison_with("base", "inconclusive")});
+  const auto findings = findings_of(adapter, rows, {});
+  REQUIRE_FALSE(findings.empty());
+  CHECK(findings[0].remedy == "Merge the adapter into its base, and audit the result.");
+}
+
+TEST_CASE("a finding about a file keeps the line") {
+  Problem problem = make_problem("card-unparsed", "README.md", "m");
+  problem.line = 7;
+  CHECK(findings_of(model_with({}), {}, {problem}).front().subject == "README.md:7");
+}

@@ -37,6 +37,32 @@ TEST_CASE("every relation a verdict can name is explained") {
   }
 }
 
+TEST_CASE("every transform a report can name is explained") {
+  for (const char* transform : {"rename",
+                                "cast",
+                                "neuron-permute",
+                                "head-permute",
+                                "rotate",
+                                "residual-sign",
+                                "up-down-scale",
+                                "gain-fold",
+                                "value-mix",
+                                "query-key-scale",
+                                "layers-reordered",
+                                "noise",
+                                "vocabulary-replaced",
+                                "vocabulary-trimmed",
+                                "neurons-added",
+                                "expert-copy",
+                                "expert-split",
+                                "expert-average",
+                                "expert-drop",
+                                "expert-repeat",
+                                "expert-permute"}) {
+    CHECK_MESSAGE(is_explained(transform), transform);
+  }
+}
+
 TEST_CASE("the list of codes validates against its schema") {
   const std::string json = find_reporter("json")->explain(explanations(), {});
   CHECK(test::schema_complaints("problems-1", json) == "");

@@ -1,0 +1,82 @@
+#include "tasks/transform_words.h"
+
+#include <array>
+#include <string>
+#include <string_view>
+
+namespace pedigree {
+namespace {
+
+struct Transform {
+  std::string_view name = {};
+  std::string_view meaning = {};
+};
+
+constexpr std::array transforms = {
+    Transform{.name = "rename",
+              .meaning = "Tensors carry other names than in the base, or none that are known; "
+                         "their values are what was compared."},
+    Transform{.name = "cast",
+              .meaning = "Numbers are stored in another type than in the base, as in "
+                         "cast:F32->BF16; the base's type stands first."},
+    Transform{.name = "neuron-permute",
+              .meaning = "Feed-forward neurons stand in another order. Each takes its inputs and "
+                         "outputs along, so the model computes what it computed."},
+    Transform{.name = "head-permute",
+              .meaning = "Attention heads stand in another order, in all matrices alike."},
+    Transform{.name = "rotate",
+              .meaning = "The residual stream is written in other, rotated coordinates, and every "
+                         "matrix that reads or writes it along with it."},
+    Transform{.name = "residual-sign",
+              .meaning = "Some residual dimensions have their sign turned in every matrix."},
+    Transform{.name = "up-down-scale",
+              .meaning = "Neurons were scaled up in one matrix and down in the next by the same "
+                         "factor, which cancels."},
+    Transform{.name = "gain-fold",
+              .meaning = "Factors were moved between a norm's gains and the matrices behind it, "
+                         "where they cancel."},
+    Transform{.name = "value-mix",
+              .meaning = "The value channels of each head were mixed, and the output matrix mixes "
+                         "them back."},
+    Transform{.name = "query-key-scale",
+              .meaning = "Queries were scaled up and keys down by the same factors."},
+    Transform{.name = "layers-reordered",
+              .meaning = "Layers of the base stand in another order. Unlike most transforms, this "
+                         "changes what the model computes."},
+    Transform{.name = "noise",
+              .meaning = "The change of the matrices looks like nothing but added noise: no "
+                         "direction stands out as training leaves it."},
+    Transform{.name = "vocabulary-replaced",
+              .meaning = "Token rows were made anew for another vocabulary."},
+    Transform{.name = "vocabulary-trimmed",
+              .meaning = "Token rows were left out; those that stayed are the base's."},
+    Transform{.name = "neurons-added",
+              .meaning = "Blocks made from the base's neurons hold others besides."},
+    Transform{
+        .name = "expert-copy",
+        .meaning = "A feed-forward block was copied into experts, or an expert into a block."},
+    Transform{.name = "expert-split",
+              .meaning = "The neurons of a dense block were divided among experts."},
+    Transform{.name = "expert-average",
+              .meaning = "Experts were averaged into fewer, or into one dense block."},
+    Transform{.name = "expert-drop", .meaning = "Experts of the base were left out."},
+    Transform{.name = "expert-repeat", .meaning = "Experts of the base stand more than once."},
+    Transform{.name = "expert-permute",
+              .meaning = "Experts stand under other numbers than in the base."},
+};
+
+}  // namespace
+
+std::vector<Explanation> transform_explanations() {
+  std::vector<Explanation> list;
+  for (const Transform& each : transforms) {
+    list.push_back({.code = std::string(each.name),
+                    .kind = "transform",
+                    .level = {},
+                    .meaning = std::string(each.meaning),
+                    .remedy = {}});
+  }
+  return list;
+}
+
+}  // namespace pedigree
