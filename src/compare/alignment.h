@@ -35,6 +35,7 @@ struct Alignment {
   LayerMap layers = {};
   bool hidden_by_index = true;            // residual coordinate i is residual coordinate i
   bool neurons_by_index = true;           // FFN neuron i is FFN neuron i
+  bool tokens_correspond = true;          // a token's embedding is that token's embedding
   std::vector<NeuronPairs> neurons = {};  // per entry of layers, when not by index
   std::vector<FfnMatch> experts = {};     // by (subject, base); empty between dense models
 

@@ -386,7 +386,7 @@ class Comparer {
       verdict.stage = *found_.stage;
       if (*found_.stage != "digests") verdict.log10_p = found_.log10_p;
     } else if (verdict.derived == "no") {
-      verdict.stage = "two-view";
+      verdict.stage = deepest_stage();
       verdict.log10_p = smallest_p();
     }
     const LayerMap map =
@@ -403,6 +403,14 @@ class Comparer {
       }
     }
     verdict.summary = summary_of(result_, equal_on_sample_only_, why_not_);
+  }
+
+  // Of a clean bill: couplings where they apply.
+  std::string deepest_stage() const {
+    const bool coupled = std::ranges::any_of(result_.evidence, [](const Evidence& each) {
+      return each.stage == "couplings" && each.outcome == Evidence::Outcome::measured;
+    });
+    return coupled ? "couplings" : "two-view";
   }
 
   // What the stages that ran saw, paid for by the number of groups.

@@ -45,9 +45,7 @@ class Finder {
   }
 
  private:
-  bool as_many() const {
-    return subject_.sketch.architecture.ffn == base_.sketch.architecture.ffn;
-  }
+  bool as_many() const { return subject_.sketch.architecture.ffn == base_.sketch.architecture.ffn; }
 
   std::optional<Problem> find_all() {
     Alignment& alignment = descent_.alignment;
@@ -83,8 +81,7 @@ class Finder {
     std::size_t next = 0;
     for (const auto& layer : alignment.layers) {
       const bool is_moved = next < moved.size() && layer == moved[next];
-      alignment.neurons.push_back(is_moved ? std::move((*neurons)[next++])
-                                           : in_place(layer.first));
+      alignment.neurons.push_back(is_moved ? std::move((*neurons)[next++]) : in_place(layer.first));
     }
     alignment.neurons_by_index = false;
     note_permutation();
@@ -153,8 +150,7 @@ Result<MovedNeurons> find_moved_neurons(const Side& subject, const Side& base, D
   return Finder(subject, base, descent, threads).find();
 }
 
-void find_flipped_signs(const Side& subject, const Side& base, Descent& descent,
-                        unsigned threads) {
+void find_flipped_signs(const Side& subject, const Side& base, Descent& descent, unsigned threads) {
   if (!descent.alignment.hidden_by_index || descent.faint ||
       subject.sketch.architecture.hidden != base.sketch.architecture.hidden) {
     return;

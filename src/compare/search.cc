@@ -11,6 +11,7 @@
 #include "compare/faint.h"
 #include "compare/ffn_pairs.h"
 #include "compare/layer_pairs.h"
+#include "compare/row_stages.h"
 #include "compare/two_view_stage.h"
 #include "compare/width.h"
 
@@ -36,7 +37,8 @@ class Searcher {
   Search run() {
     if (!prepare_blocks()) return std::move(search_);
     const bool decided = aligned() || mapped() || by_expert_lookup() || by_sampled_signs() ||
-                         by_responses() || by_two_views() || by_width() || by_whole_signs();
+                         by_responses() || by_two_views() || by_rows() || by_width() ||
+                         by_whole_signs();
     static_cast<void>(decided);
     return std::move(search_);
   }
@@ -293,6 +295,11 @@ class Searcher {
   bool by_two_views() {
     if (search_.problem) return false;
     two_view_stage(subject_, base_, options_, alternatives_, search_);
+    return search_.stage.has_value();
+  }
+
+  bool by_rows() {
+    row_stages(subject_, base_, options_, alternatives_, search_);
     return search_.stage.has_value();
   }
 

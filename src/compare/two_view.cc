@@ -298,6 +298,10 @@ NeuronPairs agreeing_neurons(const NeuronViews& subject, const NeuronViews& base
   return agreeing(subject, made_ready(subject), base, made_ready(base));
 }
 
+bool leaves_doubt(const TwoView& seen) {
+  return seen.largest >= 3 * std::max(recorded_independent_maximum, seen.control);
+}
+
 TwoView two_view(const std::vector<NeuronViews>& subject, const std::vector<NeuronViews>& base,
                  const std::function<bool(int side, int i, int j)>& duplicates, unsigned threads) {
   TwoView result;
@@ -309,6 +313,7 @@ TwoView two_view(const std::vector<NeuronViews>& subject, const std::vector<Neur
     const std::size_t needed = std::max({fewest_agreeing, (neurons + 19) / 20, 5 * result.control,
                                          5 * recorded_independent_maximum});
     result.needed = std::max(result.needed, needed);
+    result.largest = std::max(result.largest, table.at(a, b).size());
     if (result.control_cells == 0 || table.at(a, b).size() < needed) continue;
     result.blocks.push_back({.subject = subject[a].place,
                              .base = base[b].place,

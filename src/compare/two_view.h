@@ -41,6 +41,7 @@ struct TwoView {
   std::size_t control = 0;                  // largest agreement off the map
   std::size_t control_cells = 0;
   std::size_t needed = 0;     // agreement asked of a block pair, at its largest
+  std::size_t largest = 0;    // agreement of a block pair that was asked
   std::size_t looked_at = 0;  // neurons of the smaller side, largest layer
   bool decides = false;       // at least half of the layers pass
   bool base_repeats = false;  // layers of the base are copies of each other, re-dealt apart
@@ -58,5 +59,8 @@ TwoView two_view(const std::vector<NeuronViews>& subject, const std::vector<Neur
 // families of small decoders (docs/decisions/two-view): the count must be five
 // times this as well.
 inline constexpr std::size_t recorded_independent_maximum = 5;
+
+// More than unrelated models agree on, yet no decision: three times both maxima.
+bool leaves_doubt(const TwoView& seen);
 
 }  // namespace pedigree

@@ -130,58 +130,13 @@ class Stage {
   }
 
   void judge(const TwoView& seen, std::string_view views) {
-    std::size_t agreeing = 0;
-    for (const auto& pairs : seen.neurons) agreeing += pairs.size();
-    const double tries = alternatives_ + seen.log10_maps;
-    const double p = std::min(0.0, log10_pooled_matches(agreeing, seen.map.size()) + tries);
-    Evidence evidence{.statistic = "two-view/1", .outcome = Outcome::measured, .stage = "two-view"};
-    evidence.value = static_cast<double>(seen.smallest);
-    evidence.log10_p = p;
-    evidence.null = Evidence::Null::assumed;
-    evidence.samples = seen.looked_at;
-    evidence.because = sentence(seen, views);
-    search_.evidence.push_back(std::move(evidence));
+    const double p = log10_p_of(seen, alternatives_);
+    search_.evidence.push_back(two_view_evidence(seen, p, views));
     if (seen.decides && p <= certain) {
-      decide(seen, p);
-    } else if (seen.control > recorded_independent_maximum * 4) {
-      search_.doubt =
-          "neurons agree between layers that do not correspond, more than unrelated models' ever "
-          "did";
+      take_two_view(seen, "two-view", p, search_);
+    } else {
+      note_doubt(seen, search_);
     }
-  }
-
-  static std::string sentence(const TwoView& seen, std::string_view views) {
-    const std::string controls = fmt::format(
-        "between the {} layer pairs that cannot correspond at most {} agree, and {} are asked for",
-        seen.control_cells, seen.control, seen.needed);
-    if (seen.map.empty()) {
-      return fmt::format("In no layer do {} name the same partner for enough of {} neurons; {}.",
-                         views, seen.looked_at, controls);
-    }
-    return fmt::format(
-        "In {} of {} layers {} independently name the same partner for at least {} of {} neurons; "
-        "{}.",
-        seen.map.size(), seen.mapped, views, seen.smallest, seen.looked_at, controls);
-  }
-
-  void decide(const TwoView& seen, double p) {
-    search_.stage = "two-view";
-    search_.log10_p = p;
-    search_.assumed_null = true;
-    search_.supporting = seen.map.size();
-    Descent& descent = search_.descent;
-    descent.alignment.layers = seen.map;
-    if (search_.blocks->any_experts()) descent.alignment.experts = matches_of(seen);
-    descent.alignment.neurons = seen.neurons;
-    descent.alignment.neurons_by_index = false;
-    descent.alignment.hidden_by_index = false;
-    descent.reparametrised = true;
-    descent.transforms = {"neuron-permute", "rotate"};
-    std::vector<int> base_layers;
-    for (const auto& [a, b] : seen.map) base_layers.push_back(b);
-    std::ranges::sort(base_layers);
-    descent.subject_repeats_layers = std::ranges::adjacent_find(base_layers) != base_layers.end();
-    descent.base_repeats_layers = seen.base_repeats && !descent.subject_repeats_layers;
   }
 
   const Side& subject_;
@@ -192,6 +147,61 @@ class Stage {
 };
 
 }  // namespace
+
+double log10_p_of(const TwoView& seen, double log10_alternatives) {
+  std::size_t agreeing = 0;
+  for (const auto& pairs : seen.neurons) agreeing += pairs.size();
+  const double tries = log10_alternatives + seen.log10_maps;
+  return std::min(0.0, log10_pooled_matches(agreeing, seen.map.size()) + tries);
+}
+
+Evidence two_view_evidence(const TwoView& seen, double log10_p, std::string_view views) {
+  const std::string controls = fmt::format(
+      "between the {} layer pairs that cannot correspond at most {} agree, and {} are asked for",
+      seen.control_cells, seen.control, seen.needed);
+  Evidence evidence{.statistic = "two-view/1", .outcome = Outcome::measured, .stage = "two-view"};
+  evidence.value = static_cast<double>(seen.smallest);
+  evidence.log10_p = log10_p;
+  evidence.null = Evidence::Null::assumed;
+  evidence.samples = seen.looked_at;
+  evidence.because =
+      seen.map.empty()
+          ? fmt::format("In no layer do {} name the same partner for enough of {} neurons; {}.",
+                        views, seen.looked_at, controls)
+          : fmt::format(
+                "In {} of {} layers {} independently name the same partner for at least {} "
+                "of {} neurons; {}.",
+                seen.map.size(), seen.mapped, views, seen.smallest, seen.looked_at, controls);
+  return evidence;
+}
+
+void note_doubt(const TwoView& seen, Search& search) {
+  if (!search.doubt.empty() || !leaves_doubt(seen)) return;
+  search.doubt = fmt::format(
+      "up to {} of {} neurons of a layer are recognised twice over where unrelated models agree on "
+      "{} at most, but too few or in too few layers to be sure",
+      seen.largest, seen.looked_at, std::max(recorded_independent_maximum, seen.control));
+}
+
+void take_two_view(const TwoView& seen, std::string stage, double log10_p, Search& search) {
+  search.stage = std::move(stage);
+  search.log10_p = log10_p;
+  search.assumed_null = true;
+  search.supporting = seen.map.size();
+  Descent& descent = search.descent;
+  descent.alignment.layers = seen.map;
+  if (search.blocks->any_experts()) descent.alignment.experts = matches_of(seen);
+  descent.alignment.neurons = seen.neurons;
+  descent.alignment.neurons_by_index = false;
+  descent.alignment.hidden_by_index = false;
+  descent.reparametrised = true;
+  descent.transforms = {"neuron-permute", "rotate"};
+  std::vector<int> base_layers;
+  for (const auto& [a, b] : seen.map) base_layers.push_back(b);
+  std::ranges::sort(base_layers);
+  descent.subject_repeats_layers = std::ranges::adjacent_find(base_layers) != base_layers.end();
+  descent.base_repeats_layers = seen.base_repeats && !descent.subject_repeats_layers;
+}
 
 void two_view_stage(const Side& subject, const Side& base, const CompareOptions& options,
                     double log10_alternatives, Search& search) {

@@ -47,8 +47,12 @@ class Unrotation {
     Origin origin;
     const auto width = subject_.architecture.hidden;
     if (width != base_.architecture.hidden) return origin;
-    const CommonRows common = common_rows(subject_, base_, most_tokens);
-    if (common.subject.size() < fewest_units || alignment_.layers.empty()) return origin;
+    if (alignment_.layers.empty()) return origin;
+    CommonRows common;
+    if (alignment_.tokens_correspond) {
+      common = common_rows(subject_, base_, most_tokens);
+      if (common.subject.size() < fewest_units) return origin;
+    }
     auto problem = width > wide ? turn_back_wide(common) : turn_back(common);
     if (problem) return std::unexpected(std::move(*problem));
     if (layers_.empty()) return origin;
@@ -70,7 +74,12 @@ class Unrotation {
   std::optional<Problem> turn_back(const CommonRows& common) {
     if (auto problem = read_tokens(common)) return problem;
     if (auto problem = read_layers(most_layers)) return problem;
-    rotation_ = rotation_between(tokens_base_, tokens_subject_, threads_);
+    if (alignment_.tokens_correspond) {
+      rotation_ = rotation_between(tokens_base_, tokens_subject_, threads_);
+    } else {
+      take_known_partners();
+      refit();
+    }
     match();
     refit();
     match();
@@ -149,7 +158,7 @@ class Unrotation {
       std::size_t place) const {
     const auto mine = subject_.architecture.ffn;
     const auto theirs = base_.architecture.ffn;
-    if (!is_wide() && alignment_.experts.empty() && std::max(mine, theirs) <= most_rows) {
+    if (reads_every_neuron()) {
       const auto [a, b] = alignment_.layers[place];
       return {every_neuron({.layer = a}, mine), every_neuron({.layer = b}, theirs)};
     }
@@ -164,6 +173,25 @@ class Unrotation {
       links.push_back({.subject = place, .base = place, .subject_neuron = i, .base_neuron = i});
     }
     return links;
+  }
+
+  // As the alignment pairs them; where not all neurons are read, they were read in pairs.
+  void take_known_partners() {
+    for (std::size_t i = 0; i < layers_.size(); ++i) {
+      Layer& layer = layers_[i];
+      layer.partner.assign(layer.subject.up.rows, std::string::npos);
+      if (!reads_every_neuron()) {
+        for (std::size_t k = 0; k < layer.partner.size(); ++k) layer.partner[k] = k;
+        continue;
+      }
+      const std::size_t place = spread_places(alignment_.layers.size(), most_layers)[i];
+      for (const auto& [mine, theirs] : alignment_.neurons[place]) layer.partner[mine] = theirs;
+    }
+  }
+
+  bool reads_every_neuron() const {
+    return !is_wide() && alignment_.experts.empty() &&
+           std::max(subject_.architecture.ffn, base_.architecture.ffn) <= most_rows;
   }
 
   // In the base's coordinates; once layers are there themselves, unchanged.

@@ -164,7 +164,20 @@ constexpr std::array words = {
          .meaning =
              "How many neurons get the same partner by their gate answers and by their up answers? "
              "It "
-             "finds models whose neurons were re-dealt and whose residual stream was rotated."},
+             "finds models whose neurons were re-dealt and whose residual stream was rotated. Of "
+             "plain MLPs: by what a neuron reads and by what it writes."},
+    Word{.code = "recovered-view/1",
+         .kind = "statistic",
+         .meaning = "How many neurons get the same partner by their gate rows and by their up "
+                    "rows, after the embeddings of common tokens have shown how one residual basis "
+                    "turns into the other? It sees what answers to a few hundred tokens are too "
+                    "rough for, two trainings from one seed among it."},
+    Word{.code = "couplings/1",
+         .kind = "statistic",
+         .meaning = "How many neurons get the same partner by how their gate rows and their up "
+                    "rows couple to neurons of other layers? It needs no embedding: neurons are "
+                    "first recognised by how strongly they couple to attention and feed-forward "
+                    "matrices. It finds models whose embeddings were replaced as well."},
     Word{.code = "common-origin/1",
          .kind = "statistic",
          .meaning = "Do gains and strong directions agree as after descent, or only as after "

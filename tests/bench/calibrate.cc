@@ -20,6 +20,8 @@
 
 #include "base/parallel.h"
 #include "bench/made_sketches.h"
+#include "compare/bounds.h"
+#include "compare/couplings.h"
 #include "compare/search.h"
 #include "fingerprint/fingerprint.h"
 #include "model/model.h"
@@ -86,6 +88,51 @@ Evidence made_lookup(Flaw flaw, std::uint64_t seed) {
           .null = Evidence::Null::exact};
 }
 
+// Couplings are taken of weights: of rows made for it, that couple to matrices of their own.
+std::vector<CoupledNeurons> made_neurons(Flaw flaw, std::uint64_t seed) {
+  constexpr int layers = 4;
+  constexpr int probes = 24;
+  std::vector<CoupledNeurons> made;
+  for (int layer = 0; layer < layers; ++layer) {
+    NeuronRows rows = made_rows(64, 48, flaw, seed + static_cast<std::uint64_t>(layer));
+    CoupledNeurons neurons{.layer = layer,
+                           .first = std::move(rows.gate),
+                           .second = std::move(rows.up),
+                           .first_strengths = Matrix(64, probes),
+                           .second_strengths = Matrix(64, probes)};
+    for (std::size_t i = 0; i < 64; ++i) neurons.neurons.push_back(i);
+    for (int probe = 0; probe < probes; ++probe) {
+      const auto number = static_cast<std::uint64_t>(layers + layer * probes + probe);
+      const Matrix matrix = made_rows(12, 48, flaw, seed + number).gate;
+      const auto first = log_strengths(neurons.first, matrix, 1);
+      const auto second = log_strengths(neurons.second, matrix, 1);
+      const auto at = static_cast<std::size_t>(probe);
+      for (std::size_t i = 0; i < 64; ++i) {
+        neurons.first_strengths.at(i, at) = first[i];
+        neurons.second_strengths.at(i, at) = second[i];
+      }
+      neurons.probes.push_back({.role = "attn.k", .frequency = probe});
+    }
+    made.push_back(std::move(neurons));
+  }
+  return made;
+}
+
+// The largest agreement between any two layers, which two-view's rule starts from.
+void add_made_couplings(Outcome& outcome, Flaw flaw, std::uint64_t seed) {
+  const Couplings found = couplings(
+      made_neurons(flaw, 4096 * seed), made_neurons(flaw, 4096 * seed + 2048), true,
+      [](int, int, int) { return false; }, 1);
+  const auto largest = std::max(found.seen.largest, found.seen.control);
+  const double cells = 4 + static_cast<double>(found.seen.control_cells);
+  outcome.found.evidence.push_back(
+      {.statistic = "couplings/1",
+       .outcome = Evidence::Outcome::measured,
+       .log10_p = std::min(0.0, log10_pooled_matches(largest, 1) + std::log10(cells)),
+       .null = Evidence::Null::assumed});
+  if (found.seen.decides) outcome.found.stage = "couplings";
+}
+
 Outcome made_pair(std::uint64_t seed) {
   SketchShape shape = drawn_shape(seed);
   SketchShape other = shape;
@@ -95,6 +142,7 @@ Outcome made_pair(std::uint64_t seed) {
                                     made_sketch(other, flaw, 2 * seed + 2)),
                   .kind = std::string(flaw_name(flaw))};
   outcome.found.evidence.push_back(made_lookup(flaw, seed));
+  if (seed % 8 < 2) add_made_couplings(outcome, flaw, seed);
   return outcome;
 }
 

@@ -212,6 +212,14 @@ void TinyDecoder::permute_residual(std::uint64_t seed) {
   }
 }
 
+void TinyDecoder::replace_embeddings(std::uint64_t seed) {
+  Random random(seed);
+  for (const char* name : {"embed", "head"}) {
+    const auto at = tensors_.find(name);
+    if (at != tensors_.end()) at->second = random_matrix(vocab, hidden, random);
+  }
+}
+
 void TinyDecoder::smooth_inputs(std::uint64_t seed) {
   Random random(seed);
   for (std::size_t i = 0; i < layers; ++i) {

@@ -40,6 +40,7 @@ class TinyDecoder {
   void permute_heads(std::uint64_t seed);  // queries within their group; gated only
   void scale_heads(std::uint64_t seed);    // q · s, k / s and v · s, o / s
   void add_noise(double share, std::uint64_t seed);
+  void replace_embeddings(std::uint64_t seed);  // and the head: not what keeps a model's meaning
 
   std::unique_ptr<ModelDirectory> written(const std::string& name) const;
 

@@ -1,0 +1,249 @@
+#include "compare/row_stages.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+#include <memory>
+#include <numeric>
+
+#include "compare/couplings.h"
+#include "compare/dense.h"
+#include "compare/ffn_pairs.h"
+#include "compare/recovered_basis.h"
+#include "compare/two_view_stage.h"
+
+namespace pedigree {
+namespace {
+
+using Outcome = Evidence::Outcome;
+using Layers = std::vector<CoupledNeurons>;
+
+// Of the side with fewer neurons, looked up among these of the other (decision 9).
+constexpr std::size_t chosen_here = 256;
+constexpr std::size_t chosen_there = 768;
+constexpr std::uint64_t wide = 1024;  // residual dimensions; above, half of the layers
+constexpr std::size_t most_layers = 8;
+
+std::vector<int> all_layers(std::uint64_t depth) {
+  std::vector<int> layers(static_cast<std::size_t>(depth));
+  std::iota(layers.begin(), layers.end(), 0);
+  return layers;
+}
+
+// Evenly spread where both have as many; otherwise all, or both ends, which is what
+// pruning and up-scaling leave in place.
+std::vector<int> layers_to_look_at(std::uint64_t depth, bool same_depth, std::size_t most) {
+  std::vector<int> layers = all_layers(depth);
+  if (layers.size() <= most) return layers;
+  if (!same_depth) {
+    const auto half = static_cast<std::ptrdiff_t>(most / 2);
+    layers.erase(layers.begin() + half, layers.end() - half);
+    return layers;
+  }
+  std::vector<int> spread;
+  for (const std::size_t place : spread_places(layers.size(), most)) {
+    spread.push_back(layers[place]);
+  }
+  return spread;
+}
+
+// Rows less what the first explains within each neuron.
+NeuronViews views_in_basis(const CoupledNeurons& neurons, Matrix first, Matrix second) {
+  NeuronViews views{.place = {.layer = neurons.layer},
+                    .neurons = neurons.neurons,
+                    .first = std::move(first),
+                    .second = std::move(second),
+                    .gated = neurons.gated};
+  regress_on_first(views.first, views.second);
+  return views;
+}
+
+class Stages {
+ public:
+  Stages(const Side& subject, const Side& base, const CompareOptions& options,
+         double log10_alternatives, Search& search)
+      : subject_(subject),
+        base_(base),
+        options_(options),
+        alternatives_(log10_alternatives),
+        search_(search),
+        mine_(subject.sketch.architecture),
+        theirs_(base.sketch.architecture) {}
+
+  void run() {
+    if (mine_.hidden != theirs_.hidden) {
+      return note(Outcome::not_applicable,
+                  "The two have residual streams of different widths, which no change of basis "
+                  "turns into each other.");
+    }
+    if (subject_.weights == nullptr || base_.weights == nullptr) return without_weights();
+    auto subject = read(subject_, theirs_, few_here());
+    auto base = read(base_, mine_, !few_here());
+    if (!subject || !base) return give_up(subject ? base.error() : subject.error());
+    recovered(*subject, *base);
+    if (search_.problem || search_.stage) return;
+    for (auto& [layers, side] : {std::pair(&*subject, &subject_), std::pair(&*base, &base_)}) {
+      auto problem = add_strengths(*side->weights, *layers, options_.threads, options_.progress);
+      if (problem) return give_up(*problem);
+    }
+    coupled(*subject, *base);
+  }
+
+ private:
+  bool same_depth() const { return mine_.layers == theirs_.layers; }
+  bool few_here() const { return mine_.ffn <= theirs_.ffn; }
+  std::size_t most() const { return mine_.hidden > wide ? most_layers / 2 : most_layers; }
+
+  void give_up(const Problem& problem) { search_.problem = problem; }
+
+  void note(Outcome outcome, std::string because) {
+    search_.evidence.push_back({.statistic = "couplings/1",
+                                .outcome = outcome,
+                                .stage = "couplings",
+                                .because = std::move(because)});
+  }
+
+  void without_weights() {
+    note(Outcome::insufficient, "Couplings need the weights of both sides.");
+    if (!search_.all_stages_ran) return;
+    search_.all_stages_ran = false;
+    search_.missing = "couplings between neurons need the weights of both sides";
+  }
+
+  Result<Layers> read(const Side& side, const Architecture& other, bool few) const {
+    const std::uint64_t depth = side.sketch.architecture.layers;
+    return coupled_neurons(*side.weights,
+                           {.layers = layers_to_look_at(depth, depth == other.layers, most()),
+                            .chosen = few ? chosen_here : chosen_there});
+  }
+
+  bool are_duplicates(int side, int i, int j) {
+    if (!among_mine_) {
+      among_mine_ =
+          std::make_unique<FfnPairs>(search_.blocks->subject(), search_.blocks->subject());
+      among_theirs_ = std::make_unique<FfnPairs>(search_.blocks->base(), search_.blocks->base());
+    }
+    const Cell cell = (side == 0 ? among_mine_ : among_theirs_)->neurons(i, j, true);
+    return i != j && cell.units > 0 && 2 * cell.matched >= cell.units;
+  }
+
+  std::function<bool(int side, int i, int j)> duplicates() {
+    return [this](int side, int i, int j) { return are_duplicates(side, i, j); };
+  }
+
+  // Whole rows, the rotation taken back as common tokens show it.
+  void recovered(const Layers& subject, const Layers& base) {
+    const auto basis = RecoveredBasis::find(*subject_.weights, *base_.weights, options_.threads);
+    if (!basis) return give_up(basis.error());
+    if (!*basis) return;  // two-view agreement has said how few tokens there are
+    std::vector<NeuronViews> mine;
+    for (const CoupledNeurons& layer : subject) {
+      mine.push_back(views_in_basis(layer, (*basis)->turned_back(layer.first),
+                                    (*basis)->turned_back(layer.second)));
+    }
+    std::vector<NeuronViews> theirs;
+    for (const CoupledNeurons& layer : base) {
+      theirs.push_back(views_in_basis(layer, layer.first, layer.second));
+    }
+    const TwoView seen = two_view(mine, theirs, duplicates(), options_.threads);
+    const double p = log10_p_of(seen, alternatives_);
+    Evidence evidence = two_view_evidence(
+        seen, p,
+        fmt::format("the rows of neurons, in the basis that {} common tokens recover,",
+                    (*basis)->tokens()));
+    evidence.statistic = "recovered-view/1";
+    search_.evidence.push_back(std::move(evidence));
+    tokens_were_asked_ = true;
+    judge(seen, p, "two-view", subject, base);
+  }
+
+  void coupled(const Layers& subject, const Layers& base) {
+    const Couplings found = couplings(subject, base, same_depth(), duplicates(), options_.threads);
+    if (!found.applicable) {
+      return note(Outcome::not_applicable,
+                  "Couplings need two layers or more with feed-forward blocks of their own, of one "
+                  "kind on both sides, and enough matrices to couple to.");
+    }
+    const double p = log10_p_of(found.seen, alternatives_);
+    Evidence evidence = two_view_evidence(
+        found.seen, p,
+        fmt::format("the couplings of a neuron's two rows to {} neurons of other layers, which "
+                    "their couplings to whole matrices propose,",
+                    found.anchors));
+    evidence.statistic = "couplings/1";
+    evidence.stage = "couplings";
+    search_.evidence.push_back(std::move(evidence));
+    judge(found.seen, p, "couplings", subject, base);
+    if (!search_.stage) {
+      search_.all_stages_ran = true;
+      search_.missing.clear();
+      return;
+    }
+    search_.descent.alignment.tokens_correspond = false;
+    if (tokens_were_asked_) search_.descent.transforms.emplace_back("embeddings-replaced");
+  }
+
+  void judge(const TwoView& seen, double p, std::string stage, const Layers& subject,
+             const Layers& base) {
+    if (seen.decides && p <= certain) {
+      decide(seen, p, std::move(stage), subject, base);
+    } else {
+      note_doubt(seen, search_);
+    }
+  }
+
+  void decide(const TwoView& seen, double p, std::string stage, const Layers& subject,
+              const Layers& base) {
+    auto everywhere = seen_everywhere(seen, subject, base);
+    if (!everywhere) return give_up(everywhere.error());
+    take_two_view(*everywhere, std::move(stage), p, search_);
+    search_.supporting = seen.map.size();
+    search_.all_stages_ran = false;
+    search_.missing.clear();
+  }
+
+  // All layers, by what was paired in those that were looked at.
+  Result<TwoView> seen_everywhere(const TwoView& seen, const Layers& subject, const Layers& base) {
+    const Anchors anchors = anchors_of(seen, subject, base);
+    const auto mine = anchored_everywhere(subject_, anchors.subject, few_here());
+    if (!mine) return std::unexpected(mine.error());
+    const auto theirs = anchored_everywhere(base_, anchors.base, !few_here());
+    if (!theirs) return std::unexpected(theirs.error());
+    TwoView all = two_view(*mine, *theirs, duplicates(), options_.threads);
+    return all.map.size() >= seen.map.size() ? std::move(all) : seen;
+  }
+
+  Result<std::vector<NeuronViews>> anchored_everywhere(const Side& side, const Matrix& anchors,
+                                                       bool few) const {
+    std::vector<NeuronViews> views;
+    for (const int layer : all_layers(side.sketch.architecture.layers)) {
+      const auto one = coupled_neurons(
+          *side.weights, {.layers = {layer}, .chosen = few ? chosen_here : chosen_there});
+      if (!one) return std::unexpected(one.error());
+      views.push_back(anchored_views(one->front(), anchors, options_.threads));
+    }
+    return views;
+  }
+
+  const Side& subject_;
+  const Side& base_;
+  const CompareOptions& options_;
+  double alternatives_;
+  Search& search_;
+  const Architecture& mine_;
+  const Architecture& theirs_;
+  bool tokens_were_asked_ = false;
+  std::unique_ptr<FfnPairs> among_mine_;  // made when duplicates are asked for
+  std::unique_ptr<FfnPairs> among_theirs_;
+};
+
+}  // namespace
+
+void row_stages(const Side& subject, const Side& base, const CompareOptions& options,
+                double log10_alternatives, Search& search) {
+  if (options.quick || search.problem || search.stage) return;
+  Stages(subject, base, options, log10_alternatives, search).run();
+}
+
+}  // namespace pedigree
