@@ -18,6 +18,9 @@ constexpr std::array options = {
                .repeatable = true},
     OptionSpec{.name = "digests", .help = "also read every byte and give the model's digests"},
     OptionSpec{.name = "quick", .help = "sampled tests only; never a clean bill"},
+    OptionSpec{.name = "salt",
+               .value_name = "FILE",
+               .help = "draw the samples from a secret, as the fingerprints given were"},
     OptionSpec{.name = "details", .help = "add a row for each tensor"},
     OptionSpec{.name = "catalog", .value_name = "URL", .later = true},
     OptionSpec{.name = "policy", .value_name = "FILE", .later = true},
@@ -31,6 +34,7 @@ int run(const Arguments& arguments, Session& session) {
   request.digests = arguments.has("digests");
   request.quick = arguments.has("quick");
   request.details = arguments.has("details");
+  request.salt_file = arguments.value("salt");
   request.run = session.run_options();
   return session.finish(audit_model(request));
 }

@@ -22,6 +22,9 @@ constexpr std::array options = {
                .help = "compare each line SUSPECT<TAB>BASE[<TAB>BASE…]; one compact report a line"},
     OptionSpec{.name = "details", .help = "add a row for each tensor"},
     OptionSpec{.name = "quick", .help = "sampled tests only; never a clean bill"},
+    OptionSpec{.name = "salt",
+               .value_name = "FILE",
+               .help = "draw the samples from a secret, as the fingerprints given were"},
     OptionSpec{.name = "expect",
                .value_name = "WHAT",
                .help = "exit 1 unless the verdict is derived, independent or identical"},
@@ -37,6 +40,7 @@ int run_pairs(const Arguments& arguments, Session& session) {
                              .quick = arguments.has("quick"),
                              .details = arguments.has("details"),
                              .expect = arguments.value("expect"),
+                             .salt_file = arguments.value("salt"),
                              .run = session.run_options()};
   compare_pairs(request, [&](Report report) { session.stream(std::move(report)); });
   return session.finish_stream();
@@ -65,6 +69,7 @@ int run(const Arguments& arguments, Session& session) {
   request.details = arguments.has("details");
   request.quick = arguments.has("quick");
   request.expect = expect;
+  request.salt_file = arguments.value("salt");
   request.run = session.run_options();
   return session.finish(compare_models(request));
 }

@@ -17,11 +17,11 @@ constexpr std::array options = {
                .value_name = "FILE|DIR",
                .help = "where to write [the working directory, NAME.pedigree]"},
     OptionSpec{.name = "digests", .help = "also read every byte and keep the digests"},
+    OptionSpec{.name = "deep", .help = "also keep what finds rotated and re-dealt copies"},
     OptionSpec{.name = "salt", .value_name = "FILE", .help = "draw the sample from a secret"},
     OptionSpec{.name = "batch",
                .value_name = "FILE",
                .help = "read model paths from a file, one a line; - is standard input"},
-    OptionSpec{.name = "deep", .later = true},
     OptionSpec{.name = "public", .later = true},
 };
 
@@ -46,6 +46,7 @@ int run(const Arguments& arguments, Session& session) {
   if (request.models.empty()) return session.usage("fingerprint takes at least one MODEL");
   request.to = arguments.value("to");
   request.digests = arguments.has("digests");
+  request.deep = arguments.has("deep");
   request.salt_file = arguments.value("salt");
   request.run = session.run_options();
   return session.finish(fingerprint_models(request));

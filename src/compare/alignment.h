@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "compare/compare.h"
-#include "compare/ffn_place.h"
 #include "compare/two_view.h"
 #include "compare/witness.h"
+#include "fingerprint/ffn_place.h"
 
 namespace pedigree {
 

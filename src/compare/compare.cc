@@ -290,9 +290,12 @@ class Comparer {
     auto origin = descent.alignment.hidden_by_index
                       ? indexed_origin(subject_, base_, descent.alignment)
                       : unrotated_origin(subject_, base_, descent.alignment, options_.threads);
-    if (origin && !origin->gains && descent.alignment.hidden_by_index &&
+    // Gains folded into the matrices behind them, or a quantiser's scales folded into
+    // the gains: only their products still tell.
+    if (origin && !origin->descent && descent.alignment.hidden_by_index &&
         subject_.weights != nullptr && base_.weights != nullptr) {
-      origin = unrotated_origin(subject_, base_, descent.alignment, options_.threads);
+      auto folded = unrotated_origin(subject_, base_, descent.alignment, options_.threads);
+      if (!folded || folded->descent || !origin->gains) origin = std::move(folded);
     }
     if (!origin) {
       give_up(origin.error());

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <set>
 
-#include "compare/two_view.h"
+#include "fingerprint/neuron_answers.h"
 #include "model/weights.h"
 
 namespace pedigree {
@@ -19,14 +19,16 @@ std::vector<std::uint64_t> token_rows(const Fingerprint& sketch) {
   return rows;
 }
 
-Responses answers_of(FfnPart part, int block, const NeuronViews& views) {
-  const Matrix& seen = part == FfnPart::gate ? views.gate : views.up;
-  Responses answers{.role = std::string(role_of(FfnPlace::Kind::dense, part)),
-                    .layer = block,
-                    .units = views.neurons};
-  answers.values.reserve(seen.values.size());
-  for (const double value : seen.values) answers.values.push_back(static_cast<float>(value));
-  return answers;
+// What a sketch keeps of answers: what neurons read, by gate and up.
+void add_read_answers(const NeuronAnswers& seen, int block, std::vector<Responses>& responses) {
+  const auto add = [&](FfnPart part, const std::vector<float>& values) {
+    responses.push_back({.role = std::string(role_of(FfnPlace::Kind::dense, part)),
+                         .layer = block,
+                         .units = seen.neurons,
+                         .values = values});
+  };
+  if (seen.gated) add(FfnPart::gate, seen.first);
+  add(FfnPart::up, seen.gated ? seen.second : seen.first);
 }
 
 const Block* smallest_up(const Fingerprint& sketch) {
@@ -129,7 +131,7 @@ std::optional<Problem> add_answers(FfnSketch& blocks, const Side& side, unsigned
                                    const Progress& progress) {
   if (side.weights == nullptr) return std::nullopt;
   std::vector<int> missing;
-  ViewRequest request{.tokens = token_rows(blocks.sketch), .up_is_residual = false};
+  AnswerRequest request{.tokens = token_rows(blocks.sketch)};
   for (int i = 0; i < static_cast<int>(blocks.places.size()); ++i) {
     const Block* up = blocks.sketch.block("ffn.up", i);
     if (up == nullptr || blocks.sketch.response("ffn.up", i) != nullptr) continue;
@@ -137,12 +139,11 @@ std::optional<Problem> add_answers(FfnSketch& blocks, const Side& side, unsigned
     request.places.push_back(blocks.places[static_cast<std::size_t>(i)]);
     request.neurons.push_back(up->rows);
   }
-  const auto views = neuron_views(*side.weights, request, threads, progress);
-  if (!views) return views.error();
-  for (std::size_t i = 0; i < views->size(); ++i) {
-    if ((*views)[i].neurons.empty()) continue;
-    blocks.sketch.responses.push_back(answers_of(FfnPart::gate, missing[i], (*views)[i]));
-    blocks.sketch.responses.push_back(answers_of(FfnPart::up, missing[i], (*views)[i]));
+  const auto answers = neuron_answers(*side.weights, request, threads, progress);
+  if (!answers) return answers.error();
+  for (std::size_t i = 0; i < answers->size(); ++i) {
+    if ((*answers)[i].neurons.empty()) continue;
+    add_read_answers((*answers)[i], missing[i], blocks.sketch.responses);
   }
   return std::nullopt;
 }

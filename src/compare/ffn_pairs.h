@@ -13,8 +13,8 @@
 #include <utility>
 #include <vector>
 
-#include "compare/ffn_place.h"
 #include "compare/layer_pairs.h"
+#include "fingerprint/ffn_place.h"
 
 namespace pedigree {
 

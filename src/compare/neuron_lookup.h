@@ -12,9 +12,9 @@
 #include <cstdint>
 #include <vector>
 
-#include "compare/ffn_place.h"
 #include "compare/pairing.h"
 #include "compare/two_view.h"
+#include "fingerprint/ffn_place.h"
 
 namespace pedigree {
 

@@ -128,23 +128,15 @@ std::vector<std::uint64_t> rows_with(const Fingerprint& sketch,
 
 Result<TwoView> agreement(const Side& disguised, const Side& reference, const CommonTokens& tokens,
                           const CompareOptions& options) {
-  const Model& model = *disguised.weights;
-  const Model& other = *reference.weights;
-  const auto mine =
-      neuron_views(model, {.tokens = tokens.subject_rows, .places = viewed_places(model, other)},
-                   options.threads, options.progress);
-  if (!mine) return std::unexpected(mine.error());
-  const auto theirs =
-      neuron_views(other, {.tokens = tokens.base_rows, .places = viewed_places(other, model)},
-                   options.threads, options.progress);
-  if (!theirs) return std::unexpected(theirs.error());
+  const auto views = views_of_both(disguised, reference, tokens, options);
+  if (!views) return std::unexpected(views.error());
   const LayerPairs among_mine(disguised.sketch, disguised.sketch);
   const LayerPairs among_theirs(reference.sketch, reference.sketch);
   const auto copies = [&](int side, int i, int j) {
     const Cell cell = (side == 0 ? among_mine : among_theirs).neurons(i, j, true);
     return i != j && cell.units > 0 && 2 * cell.matched >= cell.units;
   };
-  return two_view(*mine, *theirs, copies, options.threads);
+  return two_view(views->subject, views->base, copies, options.threads);
 }
 
 }  // namespace

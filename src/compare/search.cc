@@ -11,6 +11,7 @@
 #include "compare/faint.h"
 #include "compare/ffn_pairs.h"
 #include "compare/layer_pairs.h"
+#include "compare/two_view_stage.h"
 #include "compare/width.h"
 
 namespace pedigree {
@@ -291,113 +292,8 @@ class Searcher {
 
   bool by_two_views() {
     if (search_.problem) return false;
-    if (options_.quick) {
-      search_.missing = "deep stages were left out by --quick";
-      return false;
-    }
-    if (subject_.weights == nullptr || base_.weights == nullptr) {
-      search_.missing = "a fingerprint without its deep part was all there was of one side";
-      return false;
-    }
-    const auto tokens = common_tokens(subject_.sketch, base_.sketch);
-    const auto mine = neuron_views(
-        *subject_.weights,
-        {.tokens = tokens.subject_rows, .places = viewed_places(*subject_.weights, *base_.weights)},
-        options_.threads, options_.progress);
-    const auto theirs = neuron_views(
-        *base_.weights,
-        {.tokens = tokens.base_rows, .places = viewed_places(*base_.weights, *subject_.weights)},
-        options_.threads, options_.progress);
-    if (!mine || !theirs) return give_up(mine ? theirs.error() : mine.error());
-    const auto unusable = [](const std::vector<NeuronViews>& views) {
-      return views.empty() || std::ranges::all_of(views, [](const NeuronViews& layer) {
-               return layer.neurons.empty();
-             });
-    };
-    if (unusable(*mine) || unusable(*theirs) || tokens.subject_rows.size() < fewest_tokens) {
-      note({.statistic = "two-view/1",
-            .outcome = Outcome::not_applicable,
-            .stage = "two-view",
-            .because = "Two-view agreement needs gated MLPs and common tokens on both sides."});
-      search_.missing =
-          "one side has no gated MLP that two-view agreement could read, or too few "
-          "common tokens";
-      return false;
-    }
-    const FfnPairs among_mine(blocks_->subject(), blocks_->subject());
-    const FfnPairs among_theirs(blocks_->base(), blocks_->base());
-    const auto duplicates = [&](int side, int i, int j) {
-      return i != j && mostly_matched((side == 0 ? among_mine : among_theirs).neurons(i, j, true));
-    };
-    const TwoView seen = two_view(*mine, *theirs, duplicates, options_.threads);
-    judge(seen, log10_maps_of(*mine, *theirs));
-    if (search_.stage && blocks_->any_experts()) take_blocks(seen, *mine, *theirs);
-    search_.all_stages_ran = !search_.stage.has_value();
+    two_view_stage(subject_, base_, options_, alternatives_, search_);
     return search_.stage.has_value();
-  }
-
-  // Every subject layer had each of its blocks, and each of the base's or none, to choose from.
-  static double log10_maps_of(const std::vector<NeuronViews>& mine,
-                              const std::vector<NeuronViews>& theirs) {
-    double total = 0;
-    for (std::size_t i = 0; i < mine.size();) {
-      std::size_t end = i;
-      while (end < mine.size() && mine[end].place.layer == mine[i].place.layer) ++end;
-      total += std::log10(1 + static_cast<double>((end - i) * theirs.size()));
-      i = end;
-    }
-    return total;
-  }
-
-  void take_blocks(const TwoView& seen, const std::vector<NeuronViews>& mine,
-                   const std::vector<NeuronViews>& theirs) {
-    for (const BlockAgreement& block : seen.blocks) {
-      const NeuronViews& a = mine[block.subject];
-      const NeuronViews& b = theirs[block.base];
-      search_.descent.alignment.experts.push_back(
-          {.subject = a.place,
-           .base = b.place,
-           .by_index = false,
-           .neurons = block.neurons,
-           .looked_up = std::min(a.neurons.size(), b.neurons.size()),
-           .found = block.neurons.size()});
-    }
-  }
-
-  void judge(const TwoView& seen, double log10_maps) {
-    Evidence evidence{.statistic = "two-view/1", .outcome = Outcome::measured, .stage = "two-view"};
-    evidence.value = static_cast<double>(seen.smallest);
-    evidence.null = Evidence::Null::assumed;
-    evidence.samples = seen.looked_at;
-    std::size_t agreeing = 0;
-    for (const auto& pairs : seen.neurons) agreeing += pairs.size();
-    const double tries = alternatives_ + log10_maps;
-    evidence.log10_p = std::min(0.0, log10_pooled_matches(agreeing, seen.map.size()) + tries);
-    evidence.because =
-        seen.map.empty()
-            ? fmt::format(
-                  "In no layer do gate and up responses name the same partner for more "
-                  "neurons than chance; the largest agreement between layers that cannot "
-                  "correspond is {} of {}.",
-                  seen.control, seen.looked_at)
-            : fmt::format(
-                  "In {} of {} layers gate and up responses independently name the same "
-                  "partner for at least {} of {} neurons; between layers that cannot "
-                  "correspond at most {} agree.",
-                  seen.map.size(), seen.mapped, seen.smallest, seen.looked_at, seen.control);
-    const double p = *evidence.log10_p;
-    note(std::move(evidence));
-    if (!seen.decides || p > certain) return;
-    decide("two-view", p, seen.map);
-    search_.assumed_null = true;
-    search_.supporting = seen.map.size();
-    Descent& descent = search_.descent;
-    descent.alignment.neurons = seen.neurons;
-    descent.alignment.neurons_by_index = false;
-    descent.alignment.hidden_by_index = false;
-    descent.reparametrised = true;
-    descent.transforms = {"neuron-permute", "rotate"};
-    note_two_view_repeats(seen);
   }
 
   // Hidden sizes differ: sampled indices do not mean the same on both sides.
@@ -452,14 +348,6 @@ class Searcher {
     search_.descent.faint = true;
     search_.descent.alignment.hidden_by_index = true;
     return true;
-  }
-
-  void note_two_view_repeats(const TwoView& seen) {
-    std::vector<int> base_layers;
-    for (const auto& [a, b] : seen.map) base_layers.push_back(b);
-    std::ranges::sort(base_layers);
-    search_.descent.subject_repeats_layers =
-        std::ranges::adjacent_find(base_layers) != base_layers.end();
   }
 
   const Side& subject_;

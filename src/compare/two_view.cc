@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <set>
+#include <span>
 
 #include "base/parallel.h"
 #include "compare/dense.h"
@@ -10,35 +12,56 @@
 namespace pedigree {
 namespace {
 
+constexpr std::size_t fewest_agreeing = 20;
 constexpr std::uint64_t matching_seed = 0x74776F76696577ULL;
 
-Matrix view_similarity(const Matrix& subject, const Matrix& base, bool up_to_sign) {
-  Witness witness;
-  witness.views.push_back(
-      {.subject = subject, .base = base, .unsigned_group = up_to_sign ? 0 : -1});
-  return rectangular_similarity(witness);
+// Ready for any number of block pairs.
+struct ReadyViews {
+  Matrix first = {};
+  Matrix second = {};
+};
+
+Matrix likeness(const Matrix& subject, const Matrix& base, bool up_to_sign) {
+  const PreparedView view{.subject = &subject, .base = &base, .up_to_sign = up_to_sign};
+  return similarity(std::span(&view, 1));
 }
 
 // Partner of each row of the smaller side, from either orientation.
 std::vector<std::size_t> partners(const Matrix& cosines) {
-  if (cosines.rows <= cosines.cols) return best_assignment(cosines, matching_seed);
-  Matrix turned(cosines.cols, cosines.rows);
-  for (std::size_t i = 0; i < cosines.rows; ++i) {
-    for (std::size_t j = 0; j < cosines.cols; ++j) turned.at(j, i) = cosines.at(i, j);
+  return best_assignment(cosines.rows <= cosines.cols ? cosines : transposed(cosines),
+                         matching_seed);
+}
+
+bool cannot_agree(const NeuronViews& subject, const NeuronViews& base) {
+  return subject.neurons.empty() || base.neurons.empty() || subject.gated != base.gated;
+}
+
+NeuronPairs agreeing(const NeuronViews& subject, const ReadyViews& mine, const NeuronViews& base,
+                     const ReadyViews& theirs) {
+  NeuronPairs pairs;
+  if (cannot_agree(subject, base)) return pairs;
+  const auto by_first = partners(likeness(mine.first, theirs.first, false));
+  const auto by_second = partners(likeness(mine.second, theirs.second, subject.gated));
+  const bool turned = subject.neurons.size() > base.neurons.size();
+  for (std::size_t i = 0; i < by_first.size(); ++i) {
+    if (by_first[i] != by_second[i]) continue;
+    const std::size_t left = turned ? by_first[i] : i;
+    const std::size_t right = turned ? i : by_first[i];
+    pairs.emplace_back(subject.neurons[left], base.neurons[right]);
   }
-  return best_assignment(turned, matching_seed);
+  std::ranges::sort(pairs);
+  return pairs;
+}
+
+ReadyViews made_ready(const NeuronViews& views) {
+  if (views.neurons.empty()) return {};
+  return {.first = prepared(views.first), .second = prepared(views.second)};
 }
 
 // Half of what two views must agree on in 64 neurons for a cell to be solved.
 constexpr std::size_t screened_neurons = 64;
 constexpr std::size_t screened_tokens = 64;
 constexpr std::size_t screened_agreement = 4;
-
-// Views on some tokens, made ready once for all cells they stand in.
-struct ReadyViews {
-  Matrix gate = {};
-  Matrix up = {};
-};
 
 Matrix on_tokens(const Matrix& responses, std::span<const std::size_t> tokens) {
   Matrix part(responses.rows, tokens.size());
@@ -48,13 +71,18 @@ Matrix on_tokens(const Matrix& responses, std::span<const std::size_t> tokens) {
   return prepared(part);
 }
 
-std::vector<ReadyViews> ready_views(const std::vector<NeuronViews>& views, unsigned threads) {
+ReadyViews ready_to_screen(const NeuronViews& views) {
+  if (views.neurons.empty()) return {};
+  const auto tokens = spread_places(views.first.cols, screened_tokens);
+  return {.first = on_tokens(views.first, tokens), .second = on_tokens(views.second, tokens)};
+}
+
+std::vector<ReadyViews> all_ready(const std::vector<NeuronViews>& views, unsigned threads,
+                                  ReadyViews (*make)(const NeuronViews&)) {
   std::vector<ReadyViews> ready(views.size());
   const auto failed =
       parallel_for(views.size(), threads, {}, [&](std::size_t i) -> std::optional<Problem> {
-        if (views[i].neurons.empty()) return std::nullopt;
-        const auto tokens = spread_places(views[i].gate.cols, screened_tokens);
-        ready[i] = {.gate = on_tokens(views[i].gate, tokens), .up = on_tokens(views[i].up, tokens)};
+        ready[i] = make(views[i]);
         return std::nullopt;
       });
   check(!failed, "making views ready cannot fail");
@@ -77,13 +105,13 @@ std::size_t nearest(std::span<const double> row, const Matrix& among, bool up_to
 
 // Of up to 64 neurons of the smaller side, how many have the same nearest neuron in
 // both views: about one hundredth of the cost of agreeing_neurons().
-std::size_t nearest_agreement(const ReadyViews& one, const ReadyViews& other) {
-  if (one.gate.rows > other.gate.rows) return nearest_agreement(other, one);
+std::size_t nearest_agreement(const ReadyViews& one, const ReadyViews& other, bool up_to_sign) {
+  if (one.first.rows > other.first.rows) return nearest_agreement(other, one, up_to_sign);
   std::size_t agreeing = 0;
-  for (const std::size_t i : spread_places(one.gate.rows, screened_neurons)) {
-    agreeing +=
-        nearest(one.gate.row(i), other.gate, false) == nearest(one.up.row(i), other.up, true) ? 1U
-                                                                                              : 0U;
+  for (const std::size_t i : spread_places(one.first.rows, screened_neurons)) {
+    const std::size_t by_first = nearest(one.first.row(i), other.first, false);
+    const std::size_t by_second = nearest(one.second.row(i), other.second, up_to_sign);
+    agreeing += by_first == by_second ? 1U : 0U;
   }
   return agreeing;
 }
@@ -106,14 +134,14 @@ std::vector<bool> worth_solving(const std::vector<NeuronViews>& subject,
     return views.place.kind == FfnPlace::Kind::dense;
   };
   if (std::ranges::all_of(subject, is_dense) && std::ranges::all_of(base, is_dense)) return chosen;
-  const auto mine = ready_views(subject, threads);
-  const auto theirs = ready_views(base, threads);
+  const auto mine = all_ready(subject, threads, ready_to_screen);
+  const auto theirs = all_ready(base, threads, ready_to_screen);
   std::vector<std::size_t> counts(chosen.size());
   const auto failed =
       parallel_for(counts.size(), threads, {}, [&](std::size_t i) -> std::optional<Problem> {
-        const ReadyViews& one = mine[i / columns];
-        const ReadyViews& other = theirs[i % columns];
-        if (one.gate.rows > 0 && other.gate.rows > 0) counts[i] = nearest_agreement(one, other);
+        const NeuronViews& one = subject[i / columns];
+        if (cannot_agree(one, base[i % columns])) return std::nullopt;
+        counts[i] = nearest_agreement(mine[i / columns], theirs[i % columns], one.gated);
         return std::nullopt;
       });
   check(!failed, "screening cells cannot fail");
@@ -142,11 +170,13 @@ AgreementTable agreements(const std::vector<NeuronViews>& subject,
   AgreementTable table{.columns = base.size()};
   table.cells.resize(subject.size() * base.size());
   const std::vector<bool> solved = worth_solving(subject, base, threads);
+  const auto mine = all_ready(subject, threads, made_ready);
+  const auto theirs = all_ready(base, threads, made_ready);
   const auto failed =
       parallel_for(table.cells.size(), threads, {}, [&](std::size_t i) -> std::optional<Problem> {
-        if (solved[i]) {
-          table.cells[i] = agreeing_neurons(subject[i / base.size()], base[i % base.size()]);
-        }
+        const std::size_t a = i / base.size();
+        const std::size_t b = i % base.size();
+        if (solved[i]) table.cells[i] = agreeing(subject[a], mine[a], base[b], theirs[b]);
         return std::nullopt;
       });
   check(!failed, "matching neurons cannot fail");
@@ -193,13 +223,10 @@ std::size_t layers_in(const std::vector<NeuronViews>& views) {
 }
 
 // The best passing block pair of every subject layer.
-void map_layers(const std::vector<NeuronViews>& subject, const std::vector<NeuronViews>& base,
-                TwoView& result) {
+void map_layers(TwoView& result) {
   std::vector<const BlockAgreement*> chosen;
   for (const BlockAgreement& block : result.blocks) {
-    const int layer = subject[block.subject].place.layer;
-    const bool same_layer = !chosen.empty() && subject[chosen.back()->subject].place.layer == layer;
-    if (!same_layer) {
+    if (chosen.empty() || chosen.back()->subject.layer != block.subject.layer) {
       chosen.push_back(&block);
     } else if (block.neurons.size() > chosen.back()->neurons.size()) {
       chosen.back() = &block;
@@ -208,45 +235,50 @@ void map_layers(const std::vector<NeuronViews>& subject, const std::vector<Neuro
   for (const BlockAgreement* block : chosen) {
     const std::size_t agreeing = block->neurons.size();
     result.smallest = result.map.empty() ? agreeing : std::min(result.smallest, agreeing);
-    result.map.emplace_back(subject[block->subject].place.layer, base[block->base].place.layer);
+    result.map.emplace_back(block->subject.layer, block->base.layer);
     result.neurons.push_back(block->neurons);
   }
 }
 
-}  // namespace
-
-NeuronPairs agreeing_neurons(const NeuronViews& subject, const NeuronViews& base) {
-  NeuronPairs pairs;
-  if (subject.neurons.empty() || base.neurons.empty()) return pairs;
-  const auto by_gate = partners(view_similarity(subject.gate, base.gate, false));
-  const auto by_up = partners(view_similarity(subject.up, base.up, true));
-  const bool turned = subject.neurons.size() > base.neurons.size();
-  for (std::size_t i = 0; i < by_gate.size(); ++i) {
-    if (by_gate[i] != by_up[i]) continue;
-    const std::size_t mine = turned ? by_gate[i] : i;
-    const std::size_t theirs = turned ? i : by_gate[i];
-    pairs.emplace_back(subject.neurons[mine], base.neurons[theirs]);
+double log10_maps_of(const std::vector<NeuronViews>& subject,
+                     const std::vector<NeuronViews>& base) {
+  std::map<int, std::size_t> blocks;
+  for (const NeuronViews& each : subject) ++blocks[each.place.layer];
+  double total = 0;
+  for (const auto& [layer, count] : blocks) {
+    total += std::log10(1 + static_cast<double>(count * base.size()));
   }
-  std::ranges::sort(pairs);
-  return pairs;
+  return total;
 }
 
-TwoView two_view(const std::vector<NeuronViews>& subject, const std::vector<NeuronViews>& base,
-                 const std::function<bool(int side, int i, int j)>& duplicates, unsigned threads) {
-  TwoView result;
-  if (subject.empty() || base.empty()) return result;
-  const AgreementTable table = agreements(subject, base, threads);
+bool alike(const NeuronViews& one, const NeuronViews& other) {
+  const std::size_t fewer = std::min(one.neurons.size(), other.neurons.size());
+  return 2 * agreeing_neurons(one, other).size() >= fewer;
+}
+
+using Candidates = std::set<std::pair<std::size_t, std::size_t>>;
+
+// Best partners of both sides' blocks; counts what lies off them in `result`.
+Candidates candidates_in(const std::vector<NeuronViews>& subject,
+                         const std::vector<NeuronViews>& base, const AgreementTable& table,
+                         const std::function<bool(int side, int i, int j)>& duplicates,
+                         TwoView& result) {
   auto best = best_columns(table, subject.size());
   for (std::size_t a = 0; a < best.size(); ++a) {
     best[a] = preferred(subject, base, table, a, best[a]);
   }
-  std::set<std::pair<std::size_t, std::size_t>> candidates;
+  Candidates candidates;
   for (std::size_t a = 0; a < subject.size(); ++a) {
     const int chosen_layer = base[best[a]].place.layer;
     candidates.emplace(a, best[a]);
     for (std::size_t b = 0; b < base.size(); ++b) {
       const int layer = base[b].place.layer;
       if (layer == chosen_layer || duplicates(1, layer, chosen_layer)) continue;
+      // Copies of one layer that were re-dealt apart are told by what their neurons do.
+      if (table.at(a, b).size() >= fewest_agreeing && alike(base[b], base[best[a]])) {
+        result.base_repeats = true;
+        continue;
+      }
       result.control = std::max(result.control, table.at(a, b).size());
       ++result.control_cells;
     }
@@ -257,15 +289,34 @@ TwoView two_view(const std::vector<NeuronViews>& subject, const std::vector<Neur
     const std::size_t a = best_subjects[b];
     if (base[b].place.layer == base[best[a]].place.layer) candidates.emplace(a, b);
   }
-  for (const auto& [a, b] : candidates) {
+  return candidates;
+}
+
+}  // namespace
+
+NeuronPairs agreeing_neurons(const NeuronViews& subject, const NeuronViews& base) {
+  return agreeing(subject, made_ready(subject), base, made_ready(base));
+}
+
+TwoView two_view(const std::vector<NeuronViews>& subject, const std::vector<NeuronViews>& base,
+                 const std::function<bool(int side, int i, int j)>& duplicates, unsigned threads) {
+  TwoView result;
+  if (subject.empty() || base.empty()) return result;
+  const AgreementTable table = agreements(subject, base, threads);
+  for (const auto& [a, b] : candidates_in(subject, base, table, duplicates, result)) {
     const std::size_t neurons = std::min(subject[a].neurons.size(), base[b].neurons.size());
     result.looked_at = std::max(result.looked_at, neurons);
-    const std::size_t needed = std::max({std::size_t{20}, (neurons + 19) / 20, 5 * result.control,
+    const std::size_t needed = std::max({fewest_agreeing, (neurons + 19) / 20, 5 * result.control,
                                          5 * recorded_independent_maximum});
+    result.needed = std::max(result.needed, needed);
     if (result.control_cells == 0 || table.at(a, b).size() < needed) continue;
-    result.blocks.push_back({.subject = a, .base = b, .neurons = table.at(a, b)});
+    result.blocks.push_back({.subject = subject[a].place,
+                             .base = base[b].place,
+                             .neurons = table.at(a, b),
+                             .looked_at = neurons});
   }
-  map_layers(subject, base, result);
+  map_layers(result);
+  result.log10_maps = log10_maps_of(subject, base);
   result.mapped = std::min(layers_in(subject), layers_in(base));
   result.decides = result.mapped > 0 && 2 * result.map.size() >= result.mapped;
   return result;

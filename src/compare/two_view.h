@@ -1,10 +1,9 @@
-// Two-view agreement: neurons matched twice, by gate responses and by up
-// responses, after a disguise has re-dealt both the neurons and the residual
-// coordinates (statistics.md section 5).
+// Two-view agreement: neurons matched twice, by two views that say different
+// things about them (neuron_views.h), after a disguise has re-dealt both the
+// neurons and the residual coordinates (statistics.md section 5).
 //
-// Its null is an assumption, not a symmetry: a neuron's gate and up rows could
-// in principle be correlated in independent models. So up responses are first
-// regressed on the neuron's own gate response, and a count only speaks when it
+// Its null is an assumption, not a symmetry: a neuron's two views could in
+// principle be correlated in independent models. So a count only speaks when it
 // is far above the same count between layers that cannot correspond.
 #pragma once
 
@@ -23,13 +22,14 @@ namespace pedigree {
 
 using NeuronPairs = std::vector<std::pair<std::uint64_t, std::uint64_t>>;  // (subject, base)
 
-// Neurons given the same partner by both views.
+// Neurons given the same partner by both views; none between a gated and a plain block.
 NeuronPairs agreeing_neurons(const NeuronViews& subject, const NeuronViews& base);
 
 struct BlockAgreement {
-  std::size_t subject = 0;  // places in the lists of views
-  std::size_t base = 0;
+  FfnPlace subject = {};
+  FfnPlace base = {};
   NeuronPairs neurons = {};
+  std::size_t looked_at = 0;  // neurons of the block that has fewer
 };
 
 struct TwoView {
@@ -40,8 +40,12 @@ struct TwoView {
   std::size_t smallest = 0;                 // agreement among the passing layers
   std::size_t control = 0;                  // largest agreement off the map
   std::size_t control_cells = 0;
+  std::size_t needed = 0;     // agreement asked of a block pair, at its largest
   std::size_t looked_at = 0;  // neurons of the smaller side, largest layer
   bool decides = false;       // at least half of the layers pass
+  bool base_repeats = false;  // layers of the base are copies of each other, re-dealt apart
+  // Every subject layer had each of its blocks, and each of the base's or none, to choose from.
+  double log10_maps = 0;
 };
 
 // `duplicates(side, i, j)`: are layers i and j of that side (0 subject, 1 base)

@@ -23,6 +23,9 @@ inline std::string block_name(std::string_view subject) { return "block." + std:
 inline std::string response_name(std::string_view subject) {
   return "response." + std::string(subject);
 }
+inline std::string answer_name(int layer, std::string_view view) {
+  return "answer." + std::to_string(layer) + '.' + std::string(view);
+}
 inline std::string gain_name(std::string_view subject) { return "gain." + std::string(subject); }
 
 }  // namespace pedigree::container

@@ -35,7 +35,11 @@ class Reader {
   std::vector<float> halves(const std::string& name, const std::vector<std::uint64_t>& shape,
                             std::int64_t exponent) const;
   Block read_block(const Fields& fields) const;
+  std::vector<float> rows_of_halves(const std::string& name, std::size_t rows,
+                                    std::size_t width) const;
   Responses read_responses(const Fields& fields, std::size_t tokens) const;
+  NeuronAnswers read_answers(const Fields& fields, std::size_t tokens) const;
+  void read_deep(const Fields& fields, Fingerprint& fingerprint) const;
   Gains read_gains(const Fields& fields) const;
   std::vector<Moments> read_moments(const std::vector<JsonValue>& items) const;
 
@@ -127,25 +131,54 @@ Block Reader::read_block(const Fields& fields) const {
   return block;
 }
 
+// Rows of halves, each with its own exponent.
+std::vector<float> Reader::rows_of_halves(const std::string& name, std::size_t rows,
+                                          std::size_t width) const {
+  const auto values = array<std::uint16_t>(name, "F16", {rows, width});
+  const auto exponents = array<std::int16_t>(name + ".exponents", "I16", {rows});
+  std::vector<float> result;
+  result.reserve(values.size());
+  for (std::size_t i = 0; i < rows; ++i) {
+    if (std::abs(int{exponents[i]}) > container::widest_exponent) {
+      malformed_fingerprint("the array " + name + ".exponents is out of range");
+    }
+    const auto row = std::span(values).subspan(i * width, width);
+    HalfPair pair = {.exponent = exponents[i]};
+    pair.high.assign(row.begin(), row.end());
+    const std::vector<float> decoded = from_halves(pair);
+    result.insert(result.end(), decoded.begin(), decoded.end());
+  }
+  require_finite(result, name);
+  return result;
+}
+
 Responses Reader::read_responses(const Fields& fields, std::size_t tokens) const {
   Responses item = {.role = fields.role(), .layer = fields.layer("layer")};
   item.units = sample(fields, "units", UINT64_MAX);
-  const std::string name =
-      container::response_name(container::subject_name(item.role, item.layer, -1));
-  const auto values = array<std::uint16_t>(name, "F16", {item.units.size(), tokens});
-  const auto exponents = array<std::int16_t>(name + ".exponents", "I16", {item.units.size()});
-  for (std::size_t unit = 0; unit < item.units.size(); ++unit) {
-    if (std::abs(int{exponents[unit]}) > container::widest_exponent) {
-      malformed_fingerprint("the array " + name + ".exponents is out of range");
-    }
-    const auto row = std::span(values).subspan(unit * tokens, tokens);
-    HalfPair pair = {.exponent = exponents[unit]};
-    pair.high.assign(row.begin(), row.end());
-    const std::vector<float> decoded = from_halves(pair);
-    item.values.insert(item.values.end(), decoded.begin(), decoded.end());
-  }
-  require_finite(item.values, name);
+  item.values =
+      rows_of_halves(container::response_name(container::subject_name(item.role, item.layer, -1)),
+                     item.units.size(), tokens);
   return item;
+}
+
+NeuronAnswers Reader::read_answers(const Fields& fields, std::size_t tokens) const {
+  NeuronAnswers item = {.place = {.layer = fields.layer("layer")}, .gated = fields.truth("gated")};
+  item.neurons = sample(fields, "neurons", UINT64_MAX);
+  const std::size_t count = item.neurons.size();
+  item.first = rows_of_halves(container::answer_name(item.place.layer, "first"), count, tokens);
+  item.second = rows_of_halves(container::answer_name(item.place.layer, "second"), count, tokens);
+  return item;
+}
+
+void Reader::read_deep(const Fields& fields, Fingerprint& fingerprint) const {
+  fingerprint.deep_scheme = fields.text("scheme");
+  for (const JsonValue& item : fields.items("layers")) {
+    fingerprint.answers.push_back(read_answers(Fields(item), fingerprint.tokens.size()));
+  }
+  if (!std::ranges::is_sorted(fingerprint.answers, std::ranges::less_equal{},
+                              &NeuronAnswers::place)) {
+    malformed_fingerprint("the deep part's layers do not ascend");
+  }
 }
 
 Gains Reader::read_gains(const Fields& fields) const {
@@ -217,6 +250,7 @@ Fingerprint Reader::read(const JsonValue& root) {
   for (const JsonValue& item : fields.items("gains")) {
     fingerprint.gains.push_back(read_gains(Fields(item)));
   }
+  if (fields.has("deep")) read_deep(Fields(fields.at("deep")), fingerprint);
   fingerprint.moments = read_moments(fields.items("moments"));
   if (fields.has("tokenizer")) fingerprint.tokenizer = read_tokenizer(fields.at("tokenizer"));
   if (fields.has("digests")) fingerprint.digests = read_digests(fields.at("digests"));

@@ -73,7 +73,9 @@ class Writer {
   void write_blocks();
   void write_gains();
   void write_moments();
+  void add_rows(const std::string& name, std::size_t rows, std::span<const float> values);
   void write_responses();
+  void write_deep();
   void write_metadata();
   std::string file() const;
 
@@ -91,6 +93,7 @@ void Writer::collect_samples() {
   }
   for (const Responses& item : fingerprint_.responses) samples_.add(item.units);
   for (const Gains& item : fingerprint_.gains) samples_.add(item.channels);
+  for (const NeuronAnswers& item : fingerprint_.answers) samples_.add(item.neurons);
   samples_.number();
 }
 
@@ -192,27 +195,28 @@ void Writer::write_moments() {
                      .bytes = bytes_of(values)});
 }
 
+// Rows of halves, each with its own exponent.
+void Writer::add_rows(const std::string& name, std::size_t rows, std::span<const float> values) {
+  const std::size_t width = fingerprint_.tokens.size();
+  check(values.size() == rows * width, "responses of another size");
+  std::vector<std::uint16_t> halves;
+  std::vector<std::int16_t> exponents;
+  for (std::size_t i = 0; i < rows; ++i) {
+    const HalfPair row = to_halves(values.subspan(i * width, width), false);
+    halves.insert(halves.end(), row.high.begin(), row.high.end());
+    exponents.push_back(static_cast<std::int16_t>(row.exponent));
+  }
+  arrays_.push_back(
+      {.name = name, .type = "F16", .shape = {rows, width}, .bytes = bytes_of(halves)});
+  arrays_.push_back(
+      {.name = name + ".exponents", .type = "I16", .shape = {rows}, .bytes = bytes_of(exponents)});
+}
+
 void Writer::write_responses() {
   json_.begin_array();
   for (const Responses& item : fingerprint_.responses) {
-    const std::string name =
-        container::response_name(container::subject_name(item.role, item.layer, -1));
-    const std::size_t units = item.units.size();
-    const std::size_t tokens = fingerprint_.tokens.size();
-    check(item.values.size() == units * tokens, "responses of another size");
-    std::vector<std::uint16_t> halves;
-    std::vector<std::int16_t> exponents;
-    for (std::size_t unit = 0; unit < units; ++unit) {
-      const HalfPair row = to_halves(std::span(item.values).subspan(unit * tokens, tokens), false);
-      halves.insert(halves.end(), row.high.begin(), row.high.end());
-      exponents.push_back(static_cast<std::int16_t>(row.exponent));
-    }
-    arrays_.push_back(
-        {.name = name, .type = "F16", .shape = {units, tokens}, .bytes = bytes_of(halves)});
-    arrays_.push_back({.name = name + ".exponents",
-                       .type = "I16",
-                       .shape = {units},
-                       .bytes = bytes_of(exponents)});
+    add_rows(container::response_name(container::subject_name(item.role, item.layer, -1)),
+             item.units.size(), item.values);
     json_.begin_object();
     json_.member("layer", item.layer);
     json_.member("role", json_text(item.role));
@@ -220,6 +224,24 @@ void Writer::write_responses() {
     json_.end_object();
   }
   json_.end_array();
+}
+
+void Writer::write_deep() {
+  json_.begin_object();
+  json_.key("layers");
+  json_.begin_array();
+  for (const NeuronAnswers& item : fingerprint_.answers) {
+    add_rows(container::answer_name(item.place.layer, "first"), item.neurons.size(), item.first);
+    add_rows(container::answer_name(item.place.layer, "second"), item.neurons.size(), item.second);
+    json_.begin_object();
+    json_.member("gated", item.gated);
+    json_.member("layer", item.place.layer);
+    json_.member("neurons", samples_.place(item.neurons));
+    json_.end_object();
+  }
+  json_.end_array();
+  json_.member("scheme", fingerprint_.deep_scheme);
+  json_.end_object();
 }
 
 void Writer::write_metadata() {
@@ -230,6 +252,10 @@ void Writer::write_metadata() {
   write_blocks();
   json_.key("claims");
   write_claims(json_, fingerprint_.claims);
+  if (!fingerprint_.deep_scheme.empty()) {
+    json_.key("deep");
+    write_deep();
+  }
   json_.member("detail", fingerprint_.detail);
   if (fingerprint_.digests) {
     json_.key("digests");

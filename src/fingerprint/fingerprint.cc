@@ -1,5 +1,7 @@
 #include "fingerprint/fingerprint.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -20,6 +22,7 @@ namespace pedigree {
 namespace {
 
 constexpr std::uint64_t most_distinct = 65'536;
+constexpr std::size_t deep_neurons = 256;
 
 bool all_finite(std::span<const float> values) {
   return std::ranges::all_of(values, [](float value) { return std::isfinite(value); });
@@ -297,10 +300,39 @@ const Gains* Fingerprint::gain(std::string_view role, int layer) const {
                  [&](const Gains& item) { return item.layer == layer && item.role == role; });
 }
 
+std::string deep_scheme_id() {
+  return fmt::format("pedigree-deep/1:c{}:t{}:a{}", deep_neurons, choosing_tokens, whole_below);
+}
+
+namespace {
+
+std::optional<Problem> add_deep_part(const Model& model, const FingerprintOptions& options,
+                                     Fingerprint& fingerprint) {
+  AnswerRequest request{.places = ffn_places(model), .chosen = deep_neurons};
+  std::erase_if(request.places,
+                [](const FfnPlace& place) { return place.kind != FfnPlace::Kind::dense; });
+  for (const SampledToken& token : fingerprint.tokens) request.tokens.push_back(token.row);
+  auto answers = neuron_answers(model, request, options.threads, options.progress);
+  if (!answers) return std::move(answers.error());
+  fingerprint.deep_scheme = deep_scheme_id();
+  fingerprint.answers = std::move(*answers);
+  std::erase_if(fingerprint.answers, [](const NeuronAnswers& block) {
+    return block.neurons.empty() || !all_finite(block.first) || !all_finite(block.second);
+  });
+  return std::nullopt;
+}
+
+}  // namespace
+
 Result<Fingerprint> make_fingerprint(const Model& model, const FingerprintOptions& options) {
   Fingerprint fingerprint;
   if (auto problem = Maker(model, options, fingerprint).make()) {
     return std::unexpected(std::move(*problem));
+  }
+  if (options.deep) {
+    if (auto problem = add_deep_part(model, options, fingerprint)) {
+      return std::unexpected(std::move(*problem));
+    }
   }
   if (!options.digests) return fingerprint;
   auto digests = digest_model(model, {.h0 = true,

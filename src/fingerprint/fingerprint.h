@@ -14,6 +14,7 @@
 
 #include "base/progress.h"
 #include "fingerprint/digests.h"
+#include "fingerprint/neuron_answers.h"
 #include "model/model.h"
 
 namespace pedigree {
@@ -95,6 +96,10 @@ struct Fingerprint {
   std::vector<Moments> moments = {};      // by (layer, role, expert)
   std::optional<TokenizerSketch> tokenizer = {};
   std::optional<ModelDigests> digests = {};  // when a full pass was made
+  // The deep part: neurons' answers to `tokens`, by layer, and the scheme that chose
+  // the neurons; empty without it.
+  std::string deep_scheme = {};
+  std::vector<NeuronAnswers> answers = {};
   std::uint64_t parameters = 0;
   std::uint64_t weight_bytes = 0;
   std::uint64_t bytes_read = 0;  // not stored: of weights, for this fingerprint
@@ -106,12 +111,16 @@ struct Fingerprint {
 
 struct FingerprintOptions {
   bool digests = false;        // also make the full pass
+  bool deep = false;           // also keep the deep part; costs a pass over an MLP matrix
   unsigned threads = 0;        // 0: one per core
   std::string salt = {};       // secret bytes that re-draw the sample; "" for the public one
   bool tokens_by_row = false;  // sample rows by number although a tokenizer is there
   std::vector<SampledToken> tokens = {};  // when not empty: use exactly these rows
   Progress progress = {};
 };
+
+// Names every parameter of the deep part that can move a number.
+std::string deep_scheme_id();
 
 Result<Fingerprint> make_fingerprint(const Model& model, const FingerprintOptions& options = {});
 

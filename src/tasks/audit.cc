@@ -27,6 +27,11 @@ void add_digests(Report& report, Subject& subject, const Opened& opened, const R
 
 Report audit_model(const AuditRequest& request) {
   Report report = new_report("audit");
+  const auto salt = read_salt(request.salt_file);
+  if (!salt) {
+    fail(report, salt.error());
+    return report;
+  }
   OpenedStore store;
   const auto opened = store.open(request.model);
   if (!opened) {
@@ -37,9 +42,10 @@ Report audit_model(const AuditRequest& request) {
   take_problems(report, **opened);
   take_contradictions(report, **opened);
   if (request.digests) add_digests(report, subject, **opened, request.run);
-  judge_against(report, **opened, request.against, store,
-                {.quick = request.quick, .details = request.details, .run = request.run});
-  compare_rival(report, **opened, request.run);
+  judge_against(
+      report, **opened, request.against, store,
+      {.quick = request.quick, .details = request.details, .salt = *salt, .run = request.run});
+  compare_rival(report, **opened, {.salt = *salt, .run = request.run});
   std::vector<Candidate> candidates;
   candidates.reserve(report.comparisons.size());
   for (std::size_t i = 0; i < report.comparisons.size(); ++i) {

@@ -16,6 +16,11 @@ bool meets(const Comparison& comparison, std::string_view wanted) {
 
 Report compared(const CompareRequest& request, OpenedStore& store) {
   Report report = new_report("compare");
+  const auto salt = read_salt(request.salt_file);
+  if (!salt) {
+    fail(report, salt.error());
+    return report;
+  }
   const auto subject = store.open(request.subject);
   if (!subject) {
     fail(report, subject.error());
@@ -27,8 +32,9 @@ Report compared(const CompareRequest& request, OpenedStore& store) {
     report.subject = subject_of(**subject);
     take_problems(report, **subject);
     take_contradictions(report, **subject);
-    judge_against(report, **subject, request.bases, store,
-                  {.quick = request.quick, .details = request.details, .run = request.run});
+    judge_against(
+        report, **subject, request.bases, store,
+        {.quick = request.quick, .details = request.details, .salt = *salt, .run = request.run});
   }
   if (!request.expect.empty()) {
     report.expected =
@@ -86,6 +92,7 @@ void compare_pairs(const PairsRequest& request, const std::function<void(Report)
     one.quick = request.quick;
     one.details = request.details;
     one.expect = request.expect;
+    one.salt_file = request.salt_file;
     one.run = request.run;
     sink(compared(one, store));
   }

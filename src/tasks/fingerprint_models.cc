@@ -95,19 +95,15 @@ Report fingerprint_models(const FingerprintRequest& request) {
   Report report = new_report("fingerprint");
   FingerprintOptions options;
   options.digests = request.digests;
+  options.deep = request.deep;
   options.threads = request.run.threads;
   options.progress = request.run.progress;
-  if (!request.salt_file.empty()) {
-    auto salt = read_small_file(request.salt_file, request.salt_file, 4096);
-    if (salt && salt->empty()) {
-      salt = std::unexpected(make_problem("io-short-read", request.salt_file, "the salt is empty"));
-    }
-    if (!salt) {
-      fail(report, std::move(salt.error()));
-      return report;
-    }
-    options.salt = std::move(*salt);
+  auto salt = read_salt(request.salt_file);
+  if (!salt) {
+    fail(report, std::move(salt.error()));
+    return report;
   }
+  options.salt = std::move(*salt);
   Targets targets(request.to, request.models.size());
   for (const std::string& path : request.models) {
     if (request.run.progress.stop()) {

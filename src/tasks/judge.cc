@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "fingerprint/fingerprint.h"
+#include "fingerprint/sampling.h"
 #include "tasks/judge_joint.h"
 #include "tasks/pointers.h"
 
@@ -36,12 +37,13 @@ SamplePlan plan_for(const Opened& side, const Opened& other) {
 
 }  // namespace
 
-Result<Sketch> sketch_of(Opened& side, const Opened& other, const RunOptions& run) {
+Result<Sketch> sketch_of(Opened& side, const Opened& other, const JudgeOptions& judge) {
   if (!side.model) return Sketch{.kept = side.stored.get()};
   const SamplePlan plan = plan_for(side, other);
   FingerprintOptions options;
-  options.threads = run.threads;
-  options.progress = run.progress;
+  options.threads = judge.run.threads;
+  options.progress = judge.run.progress;
+  options.salt = judge.salt;
   options.tokens_by_row = plan.by_row;
   if (plan.rows != nullptr) {
     options.tokens = *plan.rows;
@@ -71,17 +73,66 @@ std::string why_not(const Opened& side) {
   return {};
 }
 
+namespace {
+
+std::string_view drawn_from(std::string_view scheme) {
+  return scheme.substr(scheme.rfind(':') + 1);
+}
+
+// Two sides sampled by different secrets share no indices; "" when they can be set
+// against each other.
+std::string why_other_sample(const Opened& subject, const Opened& base, const std::string& salt) {
+  const auto scheme_of = [&](const Opened& side) {
+    return side.stored ? side.stored->scheme : SamplingScheme{.salt = salt}.id();
+  };
+  const std::string one = scheme_of(subject);
+  const std::string two = scheme_of(base);
+  const std::string_view first = drawn_from(one);
+  const std::string_view second = drawn_from(two);
+  if (first == second) return {};
+  const bool both_stored = subject.stored && base.stored;
+  const Opened& stored = base.stored ? base : subject;
+  const std::string_view drawn = base.stored ? second : first;
+  if (both_stored) {
+    return fmt::format("the fingerprints were drawn from different salts ({} and {})", first,
+                       second);
+  }
+  if (salt.empty()) {
+    return fmt::format(
+        "the fingerprint {} was drawn from the salt with digest {}; give that salt with --salt",
+        stored.name(), drawn);
+  }
+  const std::string mine(drawn_from(SamplingScheme{.salt = salt}.id()));
+  if (drawn == "public") {
+    return fmt::format(
+        "the fingerprint {} holds the public sample; leave --salt out, or make it again with this "
+        "salt",
+        stored.name());
+  }
+  return fmt::format(
+      "the fingerprint {} was drawn from the salt with digest {}, and --salt gives the one with "
+      "digest {}",
+      stored.name(), drawn, mine);
+}
+
+}  // namespace
+
 Comparison compare_opened(Opened& subject, Opened& base, const CompareOptions& options,
-                          const RunOptions& run) {
+                          const JudgeOptions& judge) {
   for (const Opened* side : {&subject, &base}) {
     if (auto why = why_not(*side); !why.empty()) {
-      const std::string named = named_by_pointers(subject, base, run.progress);
+      const std::string named = named_by_pointers(subject, base, judge.run.progress);
       if (!named.empty()) why += "; " + named;
       return not_compared(subject.name(), base.name(), std::move(why));
     }
   }
-  const auto first = sketch_of(subject, base, run);
-  const auto second = sketch_of(base, subject, run);
+  if (auto why = why_other_sample(subject, base, judge.salt); !why.empty()) {
+    Comparison failed = not_compared(subject.name(), base.name(), why);
+    failed.problems.push_back(make_problem("fingerprint-scheme", {}, std::move(why)));
+    return failed;
+  }
+  const auto first = sketch_of(subject, base, judge);
+  const auto second = sketch_of(base, subject, judge);
   if (!first || !second) {
     const Problem& problem = first ? second.error() : first.error();
     Comparison failed = not_compared(subject.name(), base.name(), problem.message);
@@ -176,7 +227,7 @@ void judge_against(Report& report, Opened& subject, const std::vector<std::strin
       opened.push_back(nullptr);
       continue;
     }
-    Comparison comparison = compare_opened(subject, **base, compare_options, options.run);
+    Comparison comparison = compare_opened(subject, **base, compare_options, options);
     if (is_one_place(subject.path, path)) {
       comparison.verdict.summary += " Both arguments lead to the same place.";
     }
@@ -187,7 +238,7 @@ void judge_against(Report& report, Opened& subject, const std::vector<std::strin
   }
   tell_siblings_among(
       report.comparisons, subject,
-      {.bases = bases, .store = store, .options = compare_options, .run = options.run});
+      {.bases = bases, .store = store, .options = compare_options, .judge = options});
   tell_apart(report.comparisons, bases);
   report.joint = joint_answer(subject, opened, report.comparisons);
 }

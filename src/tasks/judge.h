@@ -15,6 +15,7 @@ namespace pedigree {
 struct JudgeOptions {
   bool quick = false;
   bool details = false;
+  std::string salt = {};  // draws the samples of weights; "" for the public one
   RunOptions run = {};
 };
 
@@ -30,20 +31,20 @@ struct Sketch {
 
   const Fingerprint& value() const { return own ? *own : *kept; }
 };
-Result<Sketch> sketch_of(Opened& side, const Opened& other, const RunOptions& run);
+Result<Sketch> sketch_of(Opened& side, const Opened& other, const JudgeOptions& judge);
 
 // Why the side cannot be asked at all, or "".
 std::string why_not(const Opened& side);
 
 Comparison compare_opened(Opened& subject, Opened& base, const CompareOptions& options,
-                          const RunOptions& run);
+                          const JudgeOptions& judge);
 
 // What several bases say together: one comparison for each of `bases`, in order.
 struct BasesAtHand {
   const std::vector<std::string>& bases;
   OpenedStore& store;
   const CompareOptions& options;
-  const RunOptions& run;
+  const JudgeOptions& judge;
 };
 void tell_siblings_among(std::vector<Comparison>& comparisons, Opened& subject,
                          const BasesAtHand& at_hand);

@@ -24,8 +24,8 @@ void tell_siblings_among(std::vector<Comparison>& comparisons, Opened& subject,
     if (comparisons[i].verdict.derived != "yes") continue;
     auto opened = at_hand.store.open(at_hand.bases[i]);
     if (!opened) continue;  // was told when it was compared
-    auto mine = sketch_of(subject, **opened, at_hand.run);
-    auto theirs = sketch_of(**opened, subject, at_hand.run);
+    auto mine = sketch_of(subject, **opened, at_hand.judge);
+    auto theirs = sketch_of(**opened, subject, at_hand.judge);
     if (!mine || !theirs) continue;
     sampled.push_back({.opened = std::move(*opened),
                        .subject = std::move(*mine),
@@ -42,7 +42,7 @@ void tell_siblings_among(std::vector<Comparison>& comparisons, Opened& subject,
   }
   tell_siblings(bases, [&](std::size_t child, std::size_t parent) {
     return compare_opened(*behind[child]->opened, *behind[parent]->opened, at_hand.options,
-                          at_hand.run);
+                          at_hand.judge);
   });
 }
 

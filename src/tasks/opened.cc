@@ -5,13 +5,14 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <iterator>
 #include <numeric>
 #include <string_view>
 #include <utility>
 
+#include "base/files.h"
 #include "fingerprint/sampling.h"
-#include "model/booleans.h"
-#include "model/tied_head.h"
+#include "model/contradictions.h"
 
 namespace pedigree {
 namespace {
@@ -162,12 +163,16 @@ void take_problems(Report& report, const Opened& opened) {
 
 void take_contradictions(Report& report, const Opened& opened) {
   if (!opened.model) return;
-  if (auto problem = tied_head_problem(*opened.model)) {
-    report.problems.push_back(std::move(*problem));
+  std::ranges::move(stored_contradictions(*opened.model), std::back_inserter(report.problems));
+}
+
+Result<std::string> read_salt(const std::string& path) {
+  if (path.empty()) return std::string{};
+  auto salt = read_small_file(path, path, 4096);
+  if (salt && salt->empty()) {
+    return std::unexpected(make_problem("io-short-read", path, "the salt is empty"));
   }
-  if (auto problem = boolean_problem(*opened.model)) {
-    report.problems.push_back(std::move(*problem));
-  }
+  return salt;
 }
 
 Report new_report(std::string command) {

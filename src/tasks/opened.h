@@ -66,6 +66,9 @@ void take_problems(Report& report, const Opened& opened);
 // What only shows when weights are read: every verb but `inspect` says it.
 void take_contradictions(Report& report, const Opened& opened);
 
+// The secret bytes of --salt FILE; none for "". An empty or overlong file is an error.
+Result<std::string> read_salt(const std::string& path);
+
 Report new_report(std::string command);
 
 }  // namespace pedigree

@@ -34,7 +34,8 @@ struct CompareRequest {
   std::vector<std::string> bases = {};
   bool quick = false;
   bool details = false;
-  std::string expect = {};  // derived, independent, identical; "" for no expectation
+  std::string expect = {};     // derived, independent, identical; "" for no expectation
+  std::string salt_file = {};  // "" for the public sample
   RunOptions run = {};
 };
 Report compare_models(const CompareRequest& request);
@@ -46,6 +47,7 @@ struct PairsRequest {
   bool quick = false;
   bool details = false;
   std::string expect = {};
+  std::string salt_file = {};
   RunOptions run = {};
 };
 void compare_pairs(const PairsRequest& request, const std::function<void(Report)>& sink);
@@ -65,6 +67,7 @@ struct AuditRequest {
   bool digests = false;  // also read every byte
   bool quick = false;
   bool details = false;
+  std::string salt_file = {};
   RunOptions run = {};
 };
 Report audit_model(const AuditRequest& request);
@@ -73,6 +76,7 @@ struct FingerprintRequest {
   std::vector<std::string> models = {};
   std::string to = {};         // file or directory; "" for the working directory
   bool digests = false;        // also make the full pass
+  bool deep = false;           // also keep what the deep stages need
   std::string salt_file = {};  // "" for the public sample
   RunOptions run = {};
 };

@@ -260,8 +260,9 @@ Comparison compared_deeply(TreeModels& models, const TestedPair& pair, const Kin
         subject, base, could_not_open(mine ? base : subject, mine ? theirs.error() : mine.error()));
   }
   const auto keep = *mine;
-  Comparison comparison = compare_opened(
-      *keep, **theirs, compare_options(options, options.quick, options.run.threads), options.run);
+  Comparison comparison =
+      compare_opened(*keep, **theirs, compare_options(options, options.quick, options.run.threads),
+                     {.run = options.run});
   comparison.subject = subject;
   comparison.base = base;
   return comparison;

@@ -153,6 +153,21 @@ def responses(weights, layer, role, units, token_rows):
         yield [f32(lane_sum(x * y for x, y in zip(a, row))) for row in table]
 
 
+# Section 8: the deep part
+
+def deep_answers(weights, layer, role, units, token_rows):
+    """Of a gated RMSNorm model."""
+    table = [list(weights.rows("embed.tokens", -1)[row]) for row in token_rows]
+    for column in range(len(table[0])):
+        mean = lane_sum(row[column] for row in table) / len(table)
+        for row in table:
+            row[column] = f32(row[column] - mean)
+    gain = weights.rows("ffn.norm", layer)[0]
+    asked = [[f32(e * g) for e, g in zip(row, gain)] for row in table]
+    for unit in units:
+        yield [f32(lane_sum(w * t for w, t in zip(weights.rows(role, layer)[unit], row))) for row in asked]
+
+
 # Section 6: digests
 
 def digest_text(scheme, data):
@@ -310,7 +325,7 @@ class AFingerprintOfAModel(unittest.TestCase):
         write_copy(noisy, os.path.join(MODELS, "A"), "F32")
         for directory in (os.path.join(MODELS, "A"), os.path.join(MODELS, "B"), noisy):
             path = os.path.join(cls.temporary.name, os.path.basename(directory) + ".pedigree")
-            run = subprocess.run([PEDIGREE, "fingerprint", directory, "--digests", "--to", path],
+            run = subprocess.run([PEDIGREE, "fingerprint", directory, "--digests", "--deep", "--to", path],
                                  capture_output=True, text=True, check=False)
             if run.returncode != 0:
                 raise AssertionError("fingerprint failed: " + run.stderr + run.stdout)
@@ -332,7 +347,7 @@ class AFingerprintOfAModel(unittest.TestCase):
     def test_is_the_same_for_any_number_of_threads(self):
         for threads in ("1", "3"):
             again = os.path.join(self.temporary.name, "again.pedigree")
-            subprocess.run([PEDIGREE, "fingerprint", os.path.join(MODELS, "A"), "--digests", "--threads", threads,
+            subprocess.run([PEDIGREE, "fingerprint", os.path.join(MODELS, "A"), "--digests", "--deep", "--threads", threads,
                             "--to", again], capture_output=True, check=True)
             with open(again, "rb") as one, open(self.pairs[0][4], "rb") as two:
                 self.assertEqual(one.read(), two.read())
@@ -420,6 +435,26 @@ class AFingerprintOfAModel(unittest.TestCase):
                     exponent, high, _ = pack_halves(values, False)
                     self.assertEqual(exponents[place], exponent)
                     self.assertEqual(words[place * tokens:(place + 1) * tokens], high)
+
+    def test_holds_the_deep_part_bit_for_bit(self):
+        for weights, container, content, _, _ in self.pairs:
+            deep = content["deep"]
+            self.assertEqual(deep["scheme"], "pedigree-deep/1:c256:t16:a512")
+            self.assertEqual([item["layer"] for item in deep["layers"]], list(range(weights.config["num_hidden_layers"])))
+            for item in deep["layers"]:
+                self.assertTrue(item["gated"])
+                neurons = content["samples"][item["neurons"]]
+                self.assertEqual(neurons, list(range(weights.config["intermediate_size"])))
+                for view, role in (("first", "ffn.gate"), ("second", "ffn.up")):
+                    name = "answer.%d.%s" % (item["layer"], view)
+                    exponents, words = container.words(name + ".exponents", "h"), container.words(name, "H")
+                    tokens = len(content["tokens"]["rows"])
+                    picked = neurons[5::97]  # the arithmetic is slow here
+                    for unit, values in zip(picked, deep_answers(weights, item["layer"], role, picked,
+                                                                 content["tokens"]["rows"])):
+                        exponent, high, _ = pack_halves(values, False)
+                        self.assertEqual(exponents[unit], exponent)
+                        self.assertEqual(words[unit * tokens:(unit + 1) * tokens], high)
 
     def test_holds_the_digests(self):
         for weights, _, content, _, _ in self.pairs:

@@ -16,20 +16,20 @@ constexpr std::size_t tokens = 96;
 NeuronViews random_views(unsigned seed) {
   std::mt19937 random(seed);
   std::normal_distribution<double> normal;
-  NeuronViews views{.gate = Matrix(neurons, tokens), .up = Matrix(neurons, tokens)};
+  NeuronViews views{.first = Matrix(neurons, tokens), .second = Matrix(neurons, tokens)};
   for (std::size_t i = 0; i < neurons; ++i) {
     views.neurons.push_back(i);
     double across = 0;
     double size = 0;
     for (std::size_t t = 0; t < tokens; ++t) {
       const double shared = normal(random);
-      views.gate.at(i, t) = shared + normal(random);
-      views.up.at(i, t) = shared + normal(random);
-      across += views.gate.at(i, t) * views.up.at(i, t);
-      size += views.gate.at(i, t) * views.gate.at(i, t);
+      views.first.at(i, t) = shared + normal(random);
+      views.second.at(i, t) = shared + normal(random);
+      across += views.first.at(i, t) * views.second.at(i, t);
+      size += views.first.at(i, t) * views.first.at(i, t);
     }
     for (std::size_t t = 0; t < tokens; ++t)
-      views.up.at(i, t) -= across / size * views.gate.at(i, t);
+      views.second.at(i, t) -= across / size * views.first.at(i, t);
   }
   return views;
 }
@@ -41,8 +41,9 @@ NeuronViews redealt(const NeuronViews& views, double noise, unsigned seed) {
   NeuronViews result = views;
   for (std::size_t i = 0; i < neurons; ++i) {
     for (std::size_t t = 0; t < tokens; ++t) {
-      result.gate.at(i, t) = views.gate.at(order[i], t) + normal(random);
-      result.up.at(i, t) = -2 * (views.up.at(order[i], t) + normal(random));  // rescaled, negated
+      result.first.at(i, t) = views.first.at(order[i], t) + normal(random);
+      result.second.at(i, t) =
+          -2 * (views.second.at(order[i], t) + normal(random));  // rescaled, negated
     }
   }
   return result;
@@ -58,12 +59,12 @@ std::vector<NeuronViews> in_layers(std::vector<NeuronViews> views) {
 NeuronViews expert_of(const NeuronViews& views, int layer, int expert, std::size_t first,
                       std::size_t count) {
   NeuronViews part{.place = {.layer = layer, .kind = FfnPlace::Kind::expert, .expert = expert},
-                   .gate = Matrix(count, tokens),
-                   .up = Matrix(count, tokens)};
+                   .first = Matrix(count, tokens),
+                   .second = Matrix(count, tokens)};
   for (std::size_t i = 0; i < count; ++i) {
     part.neurons.push_back(i);
-    std::ranges::copy(views.gate.row(first + i), part.gate.row(i).begin());
-    std::ranges::copy(views.up.row(first + i), part.up.row(i).begin());
+    std::ranges::copy(views.first.row(first + i), part.first.row(i).begin());
+    std::ranges::copy(views.second.row(first + i), part.second.row(i).begin());
   }
   return part;
 }
@@ -115,7 +116,7 @@ TEST_CASE("experts split from re-dealt layers are each found in their layer") {
   CHECK(seen.map == LayerMap{{0, 0}, {1, 1}, {2, 2}});
   REQUIRE(seen.blocks.size() == 6);
   for (const BlockAgreement& block : seen.blocks) {
-    CHECK(subject[block.subject].place.layer == base[block.base].place.layer);
+    CHECK(block.subject.layer == block.base.layer);
     CHECK(block.neurons.size() == neurons / 2);
   }
 }

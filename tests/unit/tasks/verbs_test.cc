@@ -349,6 +349,50 @@ TEST_CASE("a secret salt moves the scheme, an empty one is refused") {
         2);
 }
 
+TEST_CASE("a salted fingerprint is compared by whoever holds its salt") {
+  const Folder folder;
+  const std::string salt = folder.put("salt", "not for evaders");
+  const std::string other = folder.put("other", "another secret");
+  const std::string print = (folder.path / "a.pedigree").string();
+  REQUIRE(status_of(
+              fingerprint_models({.models = {family("A")}, .to = print, .salt_file = salt})) == 0);
+  CompareRequest request{.subject = family("A-ft"), .bases = {print}, .salt_file = salt};
+  CHECK(compare_models(request).comparisons.at(0).verdict.derived == "yes");
+  CHECK(audit_model({.model = family("A-ft"), .against = {print}, .salt_file = salt})
+            .comparisons.at(0)
+            .verdict.derived == "yes");
+  const std::vector<std::pair<std::string, std::string>> refused = {
+      {"", "give that salt with --salt"}, {other, "and --salt gives the one with digest"}};
+  for (const auto& [file, why] : refused) {
+    request.salt_file = file;
+    const Report report = compare_models(request);
+    CHECK(report.comparisons.at(0).verdict.derived == "inconclusive");
+    CHECK(report.comparisons.at(0).verdict.summary.find(why) != std::string::npos);
+    CHECK(report.comparisons.at(0).problems.at(0).code == "fingerprint-scheme");
+    CHECK(status_of(report) == 2);
+    CHECK(complaints(report) == "");
+  }
+}
+
+TEST_CASE("two fingerprints reach a clean bill with their deep parts, and not without") {
+  const Folder folder;
+  for (const bool deep : {true, false}) {
+    CAPTURE(deep);
+    const std::string one = (folder.path / "a.pedigree").string();
+    const std::string two = (folder.path / "b.pedigree").string();
+    REQUIRE(status_of(fingerprint_models({.models = {family("A")}, .to = one, .deep = deep})) == 0);
+    REQUIRE(status_of(fingerprint_models({.models = {family("B")}, .to = two, .deep = deep})) == 0);
+    const std::string wanted = deep ? "no" : "inconclusive";
+    const auto derived = [](const std::string& subject, const std::string& base) {
+      return compare_models({.subject = subject, .bases = {base}})
+          .comparisons.at(0)
+          .verdict.derived;
+    };
+    CHECK(derived(one, two) == wanted);
+    CHECK(derived(family("A"), two) == wanted);
+  }
+}
+
 TEST_CASE("a raised flag ends a run as interrupted") {
   const std::atomic<bool> stop = true;
   RunOptions run;

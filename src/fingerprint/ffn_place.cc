@@ -1,6 +1,8 @@
-#include "compare/ffn_place.h"
+#include "fingerprint/ffn_place.h"
 
 #include <algorithm>
+
+#include "fingerprint/fingerprint.h"
 
 namespace pedigree {
 namespace {

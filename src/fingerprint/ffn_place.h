@@ -7,10 +7,12 @@
 #include <string_view>
 #include <vector>
 
-#include "fingerprint/fingerprint.h"
 #include "model/model.h"
 
 namespace pedigree {
+
+struct Block;
+struct Fingerprint;
 
 struct FfnPlace {
   enum class Kind { dense, expert, shared };
