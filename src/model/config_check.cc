@@ -114,13 +114,14 @@ class ConfigCheck {
 
   // Experts declared of a model whose every layer is known to be dense.
   void check_experts() {
-    if (built_.experts != 0 || config_.experts.value_or(0) < 2 || built_.explained < 1) return;
+    const std::uint64_t said = config_.experts.value_or(0);
+    if (built_.experts != 0 || said < 2 || built_.explained < 1) return;
     std::set<int> dense;
     for (const CanonicalTensor& tensor : info_.canonical) {
       if (tensor.role == "ffn.up") dense.insert(tensor.layer);
     }
     if (built_.layers == 0 || dense.size() != built_.layers) return;
-    result_.push_back(fmt::format("experts: {} declared, none found", *config_.experts));
+    result_.push_back(fmt::format("experts: {} declared, none found", said));
   }
 
   // Only where all matrices are stored in one plain type, and it is another one.

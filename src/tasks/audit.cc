@@ -45,7 +45,7 @@ Report audit_model(const AuditRequest& request) {
   judge_against(
       report, **opened, request.against, store,
       {.quick = request.quick, .details = request.details, .salt = *salt, .run = request.run});
-  compare_rival(report, **opened, request.run);
+  compare_rival(report, **opened, {.salt = *salt, .run = request.run});
   std::vector<Candidate> candidates;
   candidates.reserve(report.comparisons.size());
   for (std::size_t i = 0; i < report.comparisons.size(); ++i) {

@@ -5,14 +5,14 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <iterator>
 #include <numeric>
 #include <string_view>
 #include <utility>
 
 #include "base/files.h"
 #include "fingerprint/sampling.h"
-#include "model/booleans.h"
-#include "model/tied_head.h"
+#include "model/contradictions.h"
 
 namespace pedigree {
 namespace {
@@ -161,6 +161,11 @@ void take_problems(Report& report, const Opened& opened) {
   report.nothing_to_do = report.nothing_to_do || standing == Standing::nothing;
 }
 
+void take_contradictions(Report& report, const Opened& opened) {
+  if (!opened.model) return;
+  std::ranges::move(stored_contradictions(*opened.model), std::back_inserter(report.problems));
+}
+
 Result<std::string> read_salt(const std::string& path) {
   if (path.empty()) return std::string{};
   auto salt = read_small_file(path, path, 4096);
@@ -168,16 +173,6 @@ Result<std::string> read_salt(const std::string& path) {
     return std::unexpected(make_problem("io-short-read", path, "the salt is empty"));
   }
   return salt;
-}
-
-void take_contradictions(Report& report, const Opened& opened) {
-  if (!opened.model) return;
-  if (auto problem = tied_head_problem(*opened.model)) {
-    report.problems.push_back(std::move(*problem));
-  }
-  if (auto problem = boolean_problem(*opened.model)) {
-    report.problems.push_back(std::move(*problem));
-  }
 }
 
 Report new_report(std::string command) {

@@ -63,11 +63,11 @@ void fail(Report& report, Problem problem);
 // Adds the problems of a model that was opened, likewise.
 void take_problems(Report& report, const Opened& opened);
 
-// The secret bytes of --salt FILE; none for "". An empty or overlong file is an error.
-Result<std::string> read_salt(const std::string& path);
-
 // What only shows when weights are read: every verb but `inspect` says it.
 void take_contradictions(Report& report, const Opened& opened);
+
+// The secret bytes of --salt FILE; none for "". An empty or overlong file is an error.
+Result<std::string> read_salt(const std::string& path);
 
 Report new_report(std::string command);
 

@@ -71,8 +71,9 @@ class FilesAtHand {
         continue;
       }
       if (files[i].size != wanted.size) continue;
-      if (!digests_[i]) digests_[i] = sha256_of(files[i], progress_).value_or("");
-      if (*digests_[i] == wanted.oid) return files[i].path;
+      std::optional<std::string>& digest = digests_[i];
+      if (!digest) digest = sha256_of(files[i], progress_).value_or("");
+      if (digest == wanted.oid) return files[i].path;
     }
     return {};
   }

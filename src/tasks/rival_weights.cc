@@ -1,12 +1,16 @@
 #include "tasks/rival_weights.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <string>
 
 #include "tasks/judge.h"
 
 namespace pedigree {
 namespace {
+
+// Beyond, only the sampled tests are run: the question is not what the user asked.
+constexpr std::uint64_t most_bytes = std::uint64_t{4} << 30U;
 
 std::string said_of(const Comparison& comparison) {
   const Verdict& verdict = comparison.verdict;
@@ -20,7 +24,7 @@ std::string said_of(const Comparison& comparison) {
 
 }  // namespace
 
-void compare_rival(Report& report, Opened& subject, const RunOptions& run) {
+void compare_rival(Report& report, Opened& subject, const JudgeOptions& judge) {
   if (!subject.model || standing_of(*subject.model) != Standing::readable) return;
   const auto named = std::ranges::find(report.problems, "index-stale-family", &Problem::code);
   if (named == report.problems.end()) return;
@@ -30,9 +34,10 @@ void compare_rival(Report& report, Opened& subject, const RunOptions& run) {
   const auto rival = open_argument(file->real_path);
   if (!rival || !(*rival)->model || standing_of(*(*rival)->model) != Standing::readable) return;
   CompareOptions options;
-  options.threads = run.threads;
-  options.progress = run.progress;
-  const Comparison comparison = compare_opened(subject, **rival, options, {.run = run});
+  options.threads = judge.run.threads;
+  options.progress = judge.run.progress;
+  options.quick = subject.model->weight_bytes > most_bytes;
+  const Comparison comparison = compare_opened(subject, **rival, options, judge);
   named->message += "; " + said_of(comparison);
 }
 
