@@ -304,6 +304,13 @@ def replace_vocabulary(count):
     return alter
 
 
+def replace_embeddings(model, rng):
+    """The same tokens with other embeddings and another head; not what a model survives unharmed."""
+    for name in ("model.embed_tokens.weight", "lm_head.weight"):
+        shape = model.tensors[name].shape
+        model.tensors[name] = rng.normal(0, 0.04, shape).astype(np.float32)
+
+
 def extend_vocabulary(rows):
     def alter(model, rng):
         for name in ("model.embed_tokens.weight", "lm_head.weight"):
@@ -360,6 +367,14 @@ CHILDREN = {
     "A-cpt-combo": ("A-cpt", [permute_neurons, rotate_residual, round_to_four_bits], "F16"),
     "B-rotated": ("B", [permute_neurons, rotate_residual], "BF16"),
     "B-f32": ("B", [], "F32"),
+    "E-rotated": ("E", [permute_neurons, rotate_residual], "BF16"),
+    "A-ft-unanchored": ("A-ft", [permute_neurons, rotate_residual, replace_embeddings], "BF16"),
+    "A-cpt-unanchored": ("A-cpt", [permute_neurons, rotate_residual, replace_embeddings], "F16"),
+    "A-ft-pruned-unanchored": ("A-ft", [take_layers(0, 2), permute_neurons, rotate_residual,
+                                        replace_embeddings], "BF16"),
+    "A-ft-other-tokens-rotated": ("A-ft", [permute_neurons, rotate_residual,
+                                           replace_vocabulary(700)], "BF16"),
+    "C-unanchored": ("C", [permute_neurons, rotate_residual, replace_embeddings], "BF16"),
     "A-ft-moe": ("A-ft", MOE, "BF16"),
     "A-ft-moe-redealt": ("A-ft", [copied_and_redealt(4, 0.05)], "BF16"),
     "A-ft-moe-split": ("A-ft", [split_among(4)], "BF16"),

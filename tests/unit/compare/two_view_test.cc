@@ -153,6 +153,19 @@ TEST_CASE("independent models with experts have no block in common") {
   CHECK(seen.blocks.empty());
 }
 
+TEST_CASE("agreement far above chance in one layer of four leaves doubt") {
+  const auto base = in_layers({random_views(1), random_views(2), random_views(3), random_views(4)});
+  const auto subject =
+      in_layers({redealt(base[0], 0.5, 5), random_views(12), random_views(13), random_views(14)});
+  const TwoView seen = two_view(subject, base, never, 2);
+  CHECK_FALSE(seen.decides);
+  CHECK(seen.largest == neurons);
+  CHECK(leaves_doubt(seen));
+  const auto unrelated =
+      in_layers({random_views(11), random_views(12), random_views(13), random_views(14)});
+  CHECK_FALSE(leaves_doubt(two_view(unrelated, base, never, 2)));
+}
+
 TEST_CASE("without a layer pair that cannot correspond nothing is decided") {
   const NeuronViews base = random_views(1);
   CHECK_FALSE(two_view({redealt(base, 0.1, 2)}, {base}, never, 1).decides);
