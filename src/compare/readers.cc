@@ -137,6 +137,20 @@ Result<Readers> readers_of(const Model& model, int layer, const LinkedNeurons& n
   return readers;
 }
 
+Result<Matrix> first_rows_of(const Model& model, int layer, const LinkedNeurons& neurons) {
+  const Indices dimensions = spread_indices(model.architecture.hidden, model.architecture.hidden);
+  for (const FfnPart part : {FfnPart::gate, FfnPart::up}) {
+    auto rows = linked_rows(model, neurons.links, neurons.of_subject, part, dimensions);
+    if (!rows) return std::unexpected(std::move(rows.error()));
+    if (rows->rows == 0) continue;
+    if (auto problem = multiply_by_gain(*rows, model, "ffn.norm", layer)) {
+      return std::unexpected(std::move(*problem));
+    }
+    return rows;
+  }
+  return Matrix{};
+}
+
 Indices spread_indices(std::uint64_t size, std::uint64_t count) {
   Indices indices;
   for (const std::size_t place :

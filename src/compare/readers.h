@@ -33,6 +33,9 @@ struct LinkedNeurons {
 Result<Readers> readers_of(const Model& model, int layer, const LinkedNeurons& neurons,
                            std::uint64_t attention_rows);
 
+// Gate rows of the given neurons, up rows of plain blocks, with the gain multiplied in.
+Result<Matrix> first_rows_of(const Model& model, int layer, const LinkedNeurons& neurons);
+
 struct CommonRows {  // of the embeddings
   Indices subject = {};
   Indices base = {};

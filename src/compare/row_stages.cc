@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <functional>
 #include <memory>
-#include <numeric>
+#include <optional>
 
 #include "compare/couplings.h"
 #include "compare/dense.h"
@@ -26,8 +26,8 @@ constexpr std::uint64_t wide = 1024;  // residual dimensions; above, half of the
 constexpr std::size_t most_layers = 8;
 
 std::vector<int> all_layers(std::uint64_t depth) {
-  std::vector<int> layers(static_cast<std::size_t>(depth));
-  std::iota(layers.begin(), layers.end(), 0);
+  std::vector<int> layers;
+  for (int layer = 0; layer < static_cast<int>(depth); ++layer) layers.push_back(layer);
   return layers;
 }
 
@@ -46,6 +46,15 @@ std::vector<int> layers_to_look_at(std::uint64_t depth, bool same_depth, std::si
     spread.push_back(layers[place]);
   }
   return spread;
+}
+
+// Is there a layer of either side that could be one of the other's?
+bool any_comparable(const Layers& subject, const Layers& base) {
+  return std::ranges::any_of(subject, [&](const CoupledNeurons& mine) {
+    return !mine.neurons.empty() && std::ranges::any_of(base, [&](const CoupledNeurons& theirs) {
+      return !theirs.neurons.empty() && theirs.gated == mine.gated;
+    });
+  });
 }
 
 // Rows less what the first explains within each neuron.
@@ -81,6 +90,11 @@ class Stages {
     auto subject = read(subject_, theirs_, few_here());
     auto base = read(base_, mine_, !few_here());
     if (!subject || !base) return give_up(subject ? base.error() : subject.error());
+    if (!any_comparable(*subject, *base)) {
+      return note(Outcome::not_applicable,
+                  "Couplings need feed-forward blocks of their own in the layers of both sides, "
+                  "gated or plain on both.");
+    }
     recovered(*subject, *base);
     if (search_.problem || search_.stage) return;
     for (auto& [layers, side] : {std::pair(&*subject, &subject_), std::pair(&*base, &base_)}) {
@@ -136,11 +150,12 @@ class Stages {
   void recovered(const Layers& subject, const Layers& base) {
     const auto basis = RecoveredBasis::find(*subject_.weights, *base_.weights, options_.threads);
     if (!basis) return give_up(basis.error());
-    if (!*basis) return;  // two-view agreement has said how few tokens there are
+    const std::optional<RecoveredBasis>& found = *basis;
+    if (!found) return;  // two-view agreement has said how few tokens there are
     std::vector<NeuronViews> mine;
     for (const CoupledNeurons& layer : subject) {
-      mine.push_back(views_in_basis(layer, (*basis)->turned_back(layer.first),
-                                    (*basis)->turned_back(layer.second)));
+      mine.push_back(
+          views_in_basis(layer, found->turned_back(layer.first), found->turned_back(layer.second)));
     }
     std::vector<NeuronViews> theirs;
     for (const CoupledNeurons& layer : base) {
@@ -151,7 +166,7 @@ class Stages {
     Evidence evidence = two_view_evidence(
         seen, p,
         fmt::format("the rows of neurons, in the basis that {} common tokens recover,",
-                    (*basis)->tokens()));
+                    found->tokens()));
     evidence.statistic = "recovered-view/1";
     search_.evidence.push_back(std::move(evidence));
     tokens_were_asked_ = true;
@@ -211,7 +226,8 @@ class Stages {
     const auto theirs = anchored_everywhere(base_, anchors.base, !few_here());
     if (!theirs) return std::unexpected(theirs.error());
     TwoView all = two_view(*mine, *theirs, duplicates(), options_.threads);
-    return all.map.size() >= seen.map.size() ? std::move(all) : seen;
+    if (all.map.size() < seen.map.size()) return seen;
+    return all;
   }
 
   Result<std::vector<NeuronViews>> anchored_everywhere(const Side& side, const Matrix& anchors,

@@ -90,9 +90,25 @@ class Unrotation {
     return std::nullopt;
   }
 
-  // Tokens come and go in portions: all of them at once would take half a gigabyte.
   std::optional<Problem> turn_back_wide(const CommonRows& common) {
     WideRotation rotation(subject_.architecture.hidden, threads_);
+    if (auto problem = read_layers(most_layers / 2)) return problem;
+    auto problem =
+        alignment_.tokens_correspond ? add_tokens(rotation, common) : add_other_layers(rotation);
+    if (problem) return problem;
+    if (layers_.empty()) return std::nullopt;
+    rotation.solve();
+    for (Layer& layer : layers_) {
+      for (const auto part : all_parts) {
+        layer.subject.*part = rotation.turned_back(layer.subject.*part);
+      }
+    }
+    match();
+    return std::nullopt;
+  }
+
+  // Tokens come and go in portions: all of them at once would take half a gigabyte.
+  std::optional<Problem> add_tokens(WideRotation& rotation, const CommonRows& common) {
     for (const char* role : {"embed.tokens", "head.out"}) {
       for (std::size_t i = 0; i < common.subject.size(); i += tokens_at_once) {
         const std::size_t count = std::min(tokens_at_once, common.subject.size() - i);
@@ -103,18 +119,31 @@ class Unrotation {
         if (mine->rows == theirs->rows) rotation.add(*theirs, *mine);
       }
     }
-    if (auto problem = read_layers(most_layers / 2)) return problem;
     for (const Layer& layer : layers_) {
       const Matrix& mine = layer.subject.gate;
       if (mine.rows == layer.base.gate.rows) rotation.add(layer.base.gate, mine);
     }
-    rotation.solve();
-    for (Layer& layer : layers_) {
-      for (const auto part : all_parts) {
-        layer.subject.*part = rotation.turned_back(layer.subject.*part);
-      }
+    return std::nullopt;
+  }
+
+  // Without tokens a few thousand neurons have to do. Those of the layers that are
+  // measured are not among them: a rotation fitted to so few would flatter them.
+  std::optional<Problem> add_other_layers(WideRotation& rotation) {
+    const auto measured = spread_places(alignment_.layers.size(), most_layers / 2);
+    std::uint64_t known = 0;
+    for (std::size_t place = 0; place < alignment_.layers.size(); ++place) {
+      if (std::ranges::binary_search(measured, place)) continue;
+      const auto links = neuron_links(alignment_, place, subject_, base_, most_links);
+      const auto [a, b] = alignment_.layers[place];
+      const auto mine = first_rows_of(subject_, a, {links, true});
+      if (!mine) return mine.error();
+      const auto theirs = first_rows_of(base_, b, {links, false});
+      if (!theirs) return theirs.error();
+      if (mine->rows != theirs->rows) continue;
+      rotation.add(*theirs, *mine);
+      known += mine->rows;
     }
-    match();
+    if (known < 2 * subject_.architecture.hidden) layers_.clear();
     return std::nullopt;
   }
 
