@@ -40,6 +40,8 @@ void put_family(std::string& out, const Tree& tree, std::size_t number) {
     out += text.empty() ? "\n" : ": " + md(text) + "\n";
   }
   out += fmt::format("\nOldest: {}\n\n", md(oldest_in_words(tree, family)));
+  const std::string unplaced = unplaced_in_words(tree, family);
+  if (!unplaced.empty()) out += fmt::format("Not placed: {}\n\n", md(unplaced));
 }
 
 void put_reasons(std::string& out, std::string_view title,
