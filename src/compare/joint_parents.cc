@@ -19,6 +19,8 @@ namespace {
 constexpr double most_left = 0.05;   // of the squared distance to the nearer parent
 constexpr double rounding_only = 4;  // times what rounding into the stored type adds
 constexpr double least_weight = 0.02;
+// Below this weight a close relative of a parent would leave no more than rounding, too.
+constexpr double telling_weight = 0.2;
 constexpr double least_sum = 0.9;  // of the two weights: one on a line, up to
 constexpr double most_sum = 1.25;  // 1 + Ω²/8 on an arc of angle Ω
 constexpr double every_row = 0.999;
@@ -104,7 +106,7 @@ class Fitter {
         .child = t.child,
         .parents = {t.x, t.y},
         .weights = {a / size, b / size},
-        .exact = left <= rounding_only * rounding,
+        .exact = left <= rounding_only * rounding && std::min(a, b) >= telling_weight * size,
         .residual = left / nearer,
         .because = fmt::format("weighted {:.2f} and {:.2f} they leave {:.1g} of its distance to "
                                "the nearer one",
@@ -160,11 +162,15 @@ std::vector<JointParents> joint_parents_of(const KinGraph& graph) {
       }
     }
     std::optional<JointParents> best;
-    for (std::size_t i = 0; i < near.size(); ++i) {
-      for (std::size_t j = i + 1; j < near.size(); ++j) {
-        const KinPair* between = table.find(near[i], near[j]);
+    for (const std::size_t x : near) {
+      for (std::size_t y = 0; y < graph.models.size(); ++y) {
+        // A small share of a second parent is too faint for a pair test, and shows here.
+        const KinPair* own = y == child || y == x ? nullptr : table.find(child, y);
+        if (own == nullptr || own->copy || !table.one_chart(child, y)) continue;
+        if (own->related && y < x) continue;  // taken the other way round
+        const KinPair* between = table.find(x, y);
         if (between == nullptr || between->copy) continue;
-        auto joint = fitter.explained({.child = child, .x = near[i], .y = near[j]});
+        auto joint = fitter.explained({.child = child, .x = std::min(x, y), .y = std::max(x, y)});
         if (joint && (!best || joint->residual < best->residual)) best = std::move(joint);
       }
     }
