@@ -20,9 +20,6 @@ constexpr Command verify_command{
     .name = "verify", .summary = "verify a signature", .usage = "MODEL --signature FILE"};
 constexpr Command recheck_command{
     .name = "recheck", .summary = "repeat a report", .usage = "REPORT MODEL BASE…"};
-// Off until a copy with a replaced vocabulary is no longer taken for a parent.
-constexpr Command tree_command{
-    .name = "tree", .summary = "draw the family tree of a set of models", .usage = "MODEL MODEL…"};
 constexpr Command completion_command{
     .name = "completion", .summary = "print shell completion", .usage = "SHELL"};
 

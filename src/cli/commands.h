@@ -31,5 +31,6 @@ extern const Command explain_command;
 extern const Command fingerprint_command;
 extern const Command inspect_command;
 extern const Command schema_command;
+extern const Command tree_command;
 
 }  // namespace pedigree

@@ -1,6 +1,7 @@
 // The door to what a set of models says that no pair of them can.
 #pragma once
 
+#include "compare/family_copies.h"
 #include "compare/family_order.h"
 #include "compare/family_tree.h"
 #include "compare/joint_parents.h"

@@ -35,7 +35,9 @@ using Steps = std::map<std::size_t, std::vector<Step>>;
 Steps steps_of(const ConnectedFamily& family, const std::vector<LinkDirection>& directions) {
   Steps steps;
   for (const Numbers* models : {&family.members, &family.missing}) {
-    for (const std::size_t model : *models) steps[model] = {};
+    for (const std::size_t model : *models) {
+      if (std::ranges::find(family.unplaced, model) == family.unplaced.end()) steps[model] = {};
+    }
   }
   for (std::size_t i = 0; i < family.links.size(); ++i) {
     const FamilyLink& link = family.links[i];

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <limits>
 #include <map>
+#include <set>
 #include <tuple>
 
 #include "compare/disjoint_sets.h"
+#include "compare/family_copies.h"
 #include "compare/kin_table.h"
 
 namespace pedigree {
@@ -15,17 +17,12 @@ namespace {
 // trained at length stands up to 2 % nearer to a short fine-tune on like data
 // than to its own parent.
 constexpr double tie = 1.1 * 1.1;     // distances here are squared
+constexpr double fewest_kept = 0.1;   // share of rows
 constexpr double on_the_line = -0.2;  // cosine towards two parents of a merge
 constexpr std::size_t most_named = 8;
 constexpr std::size_t nobody = std::numeric_limits<std::size_t>::max();
 
 using Numbers = std::vector<std::size_t>;
-
-// From the surest to the loosest pair.
-auto looseness(const KinPair& pair) {
-  return std::tuple(!pair.copy, pair.changed_rows, pair.distance, pair.unlike, pair.first,
-                    pair.second);
-}
 
 bool holds(const Numbers& numbers, std::size_t number) {
   return std::ranges::find(numbers, number) != numbers.end();
@@ -36,15 +33,17 @@ class Joiner {
   explicit Joiner(const KinGraph& graph)
       : graph_(graph),
         table_(graph),
+        copies_(graph),
         sets_(graph.models.size()),
-        stands_for_(graph.models.size()),
         head_(graph.models.size(), nobody),
         neighbours_(graph.models.size()) {}
 
   std::vector<ConnectedFamily> run() {
-    group_equal_copies();
+    hang_equal_copies();
     take_joints();
     find_heads();
+    hang_copies();
+    set_aside_unmeasured();
     join();
     find_missing();
     for (const auto& [child, joint] : joints_) link_parents(child, joint);
@@ -52,28 +51,64 @@ class Joiner {
   }
 
  private:
-  // Equal models hang on one of them: on the one stored in the coarsest type,
-  // since the others may have been widened from it.
-  void group_equal_copies() {
-    DisjointSets equal(graph_.models.size());
-    for (const KinPair& pair : graph_.pairs) {
-      if (pair.related && pair.same) equal.join(pair.first, pair.second);
-    }
-    const auto rank = [this](std::size_t model) {
-      const int bits = graph_.models[model].precision;
-      return std::tuple(bits == 0, bits, model);
-    };
-    std::map<std::size_t, std::size_t> chosen;
+  std::size_t stands_for(std::size_t model) const { return copies_.stands_for(model); }
+  bool stands(std::size_t model) const { return stands_for(model) == model; }
+
+  // From the surest to the loosest pair.
+  auto looseness(const KinPair& pair) const {
+    // Where other places were sampled, a few rows that nobody ever trained say nothing.
+    const bool rows_tell =
+        table_.one_chart(pair.first, pair.second) || pair.changed_rows <= 1 - fewest_kept;
+    const double rows = rows_tell ? pair.changed_rows : 1;
+    return std::tuple(copies_.new_content(pair), !pair.copy, rows, pair.distance,
+                      graded(pair.new_in_first + pair.new_in_second), pair.unlike,
+                      copies_.remoteness(pair.first) + copies_.remoteness(pair.second), pair.first,
+                      pair.second);
+  }
+
+  void hang_equal_copies() {
     for (std::size_t i = 0; i < graph_.models.size(); ++i) {
-      const auto [at, fresh] = chosen.try_emplace(equal.find(i), i);
-      if (!fresh && rank(i) < rank(at->second)) at->second = i;
+      if (stands(i)) continue;
+      links_.push_back({.first = stands_for(i), .second = i, .kind = FamilyLink::Kind::copy});
+      sets_.join(stands_for(i), i);
     }
+  }
+
+  void hang_copies() {
     for (std::size_t i = 0; i < graph_.models.size(); ++i) {
-      stands_for_[i] = chosen.at(equal.find(i));
-      if (stands_for_[i] == i) continue;
-      links_.push_back({.first = stands_for_[i], .second = i, .kind = FamilyLink::Kind::copy});
-      sets_.join(stands_for_[i], i);
+      const std::size_t parent = copies_.parent(i);
+      if (parent == FamilyCopies::nobody || joints_.contains(i)) continue;
+      if (head_[parent] != head_[i] || !sets_.join(parent, i)) continue;
+      add({.first = parent, .second = i, .kind = FamilyLink::Kind::copy});
     }
+  }
+
+  // Related to several models, and how far it stands from them could not be measured:
+  // it belongs to their family, and no line would say more than that.
+  void set_aside_unmeasured() {
+    for (std::size_t i = 0; i < graph_.models.size(); ++i) {
+      if (!stands(i) || joints_.contains(i)) continue;
+      std::size_t measured = 0;
+      std::set<std::size_t> others;
+      for (const KinPair& pair : graph_.pairs) {
+        if (!pair.related || (pair.first != i && pair.second != i)) continue;
+        measured += pair.measured() ? 1U : 0U;
+        others.insert(stands_for(pair.first == i ? pair.second : pair.first));
+      }
+      if (measured > 0 || others.empty() || has_one_relative(i, others)) continue;
+      sets_.join(*others.begin(), i);
+      unplaced_.insert(i);
+    }
+  }
+
+  // Nobody else is related to the only model that this one is related to.
+  bool has_one_relative(std::size_t model, const std::set<std::size_t>& others) const {
+    return others.size() == 1 && std::ranges::none_of(graph_.pairs, [&](const KinPair& pair) {
+             const std::size_t a = stands_for(pair.first);
+             const std::size_t b = stands_for(pair.second);
+             return pair.related && a != b && a != model && b != model &&
+                    (others.contains(a) || others.contains(b));
+           });
   }
 
   bool is_made_from(std::size_t model, std::size_t other) const {
@@ -85,8 +120,8 @@ class Joiner {
 
   void take_joints() {
     for (JointParents joint : graph_.joints) {
-      joint.child = stands_for_[joint.child];
-      for (std::size_t& parent : joint.parents) parent = stands_for_[parent];
+      joint.child = stands_for(joint.child);
+      for (std::size_t& parent : joint.parents) parent = stands_for(parent);
       const bool circular = std::ranges::any_of(joint.parents, [&](std::size_t parent) {
         return parent == joint.child || is_made_from(parent, joint.child);
       });
@@ -125,7 +160,7 @@ class Joiner {
     for (const auto& [child, joint] : joints_) {
       head_[child] = child;
       for (std::size_t i = 0; i < graph_.models.size(); ++i) {
-        if (stands_for_[i] != i || joints_.contains(i) || !hangs_below(joint, i)) continue;
+        if (!stands(i) || joints_.contains(i) || !hangs_below(joint, i)) continue;
         if (head_[i] == nobody ||
             looseness(*table_.find(child, i)) < looseness(*table_.find(head_[i], i))) {
           head_[i] = child;
@@ -135,8 +170,10 @@ class Joiner {
   }
 
   bool may_link(const KinPair& pair) const {
-    return pair.related && stands_for_[pair.first] == pair.first &&
-           stands_for_[pair.second] == pair.second && head_[pair.first] == head_[pair.second];
+    return pair.related && stands(pair.first) && stands(pair.second) &&
+           !unplaced_.contains(pair.first) && !unplaced_.contains(pair.second) &&
+           head_[pair.first] == head_[pair.second] && copies_.may_touch(pair.first, pair.second) &&
+           copies_.may_touch(pair.second, pair.first);
   }
 
   void join() {
@@ -144,7 +181,7 @@ class Joiner {
     for (const KinPair& pair : graph_.pairs) {
       if (may_link(pair)) order.push_back(&pair);
     }
-    std::ranges::sort(order, {}, [](const KinPair* pair) { return looseness(*pair); });
+    std::ranges::sort(order, {}, [this](const KinPair* pair) { return looseness(*pair); });
     for (const KinPair* pair : order) {
       if (sets_.find(pair->first) == sets_.find(pair->second)) continue;
       FamilyLink link{.first = pair->first,
@@ -198,7 +235,8 @@ class Joiner {
       const KinPair* pair = table_.find(i, far);
       if (i != end && (pair == nullptr || !may_link(*pair))) continue;
       if (i == end ||
-          (pair->changed_rows <= best.changed_rows && pair->distance <= tie * best.distance)) {
+          (copies_.new_content(*pair) <= copies_.new_content(best) &&
+           pair->changed_rows <= best.changed_rows && pair->distance <= tie * best.distance)) {
         ends.push_back(i);
       }
     }
@@ -318,6 +356,7 @@ class Joiner {
     std::map<std::size_t, ConnectedFamily> by_first;
     for (std::size_t i = 0; i < graph_.models.size(); ++i)
       by_first[sets_.find(i)].members.push_back(i);
+    for (const std::size_t i : unplaced_) by_first[sets_.find(i)].unplaced.push_back(i);
     for (std::size_t i = 0; i < missing_.size(); ++i) {
       by_first[sets_.find(missing_[i])].missing.push_back(graph_.models.size() + i);
     }
@@ -335,12 +374,13 @@ class Joiner {
 
   const KinGraph& graph_;
   KinTable table_;
+  FamilyCopies copies_;
   DisjointSets sets_;
-  Numbers stands_for_;  // of equal copies, the one the others hang on
-  Numbers head_;        // the merged model it hangs below, or nobody
+  Numbers head_;  // the merged model it hangs below, or nobody
   std::map<std::size_t, JointParents> joints_;
   std::vector<Numbers> neighbours_;
   std::vector<FamilyLink> links_;
+  std::set<std::size_t> unplaced_;
   Numbers missing_;  // a member of each missing model's star
 };
 

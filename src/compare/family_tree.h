@@ -16,8 +16,10 @@
 //   of three hold alike, and each pair of them its own, show the missing one.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -39,10 +41,20 @@ struct KinPair {
   double changed_rows = 1;                           // share of the compared rows
   double distance = 2;                               // relative, squared
   std::size_t unlike = 0;                            // dimensions of structure in which they differ
+  double new_in_first = 0;  // shares of either side that stand against nothing of the other
+  double new_in_second = 0;
   // Within one chart:
   std::array<double, model_parts> squares = {};  // ‖first − second‖², part by part
   std::vector<bool> compared = {};               // row by row: both sides carry information
   std::vector<bool> equal = {};                  // and are equal to the last bit
+  bool first_is_rounded = false;                 // holds the other's values, some of them rounded
+  bool second_is_rounded = false;
+  bool averaged = false;  // one holds means of the other's experts
+
+  double new_in(std::size_t model) const { return model == first ? new_in_first : new_in_second; }
+  bool measured() const { return distance < unmeasured; }
+
+  static constexpr double unmeasured = 2;  // the distance of strangers
 };
 
 // The seam for whoever explains merges: `parents` explain `child` together.
@@ -57,9 +69,15 @@ struct JointParents {
 
 // One model on its own sampled places.
 struct KinModel {
-  int chart = 0;                                  // models of one chart sampled the same places
-  int precision = 0;                              // of the stored type, in bits; 0 when not known
-  std::array<double, model_parts> squares = {};   // ‖·‖²
+  int chart = 0;                                 // models of one chart sampled the same places
+  int precision = 0;                             // of the stored type, in bits; 0 when not known
+  double size = 1;                               // values
+  bool by_row = false;                           // sampled without the names of its tokens
+  bool widened = false;                          // its values fit a coarser type
+  std::array<std::uint64_t, 7> shape = {};       // layers, widths, heads, vocabulary, experts
+  std::array<double, model_parts> squares = {};  // ‖·‖²
+  std::uint64_t experts() const { return shape.back(); }
+  std::uint64_t vocabulary() const { return shape[3]; }
   std::array<double, model_parts> rounding = {};  // what rounding into the stored type adds
 };
 
@@ -87,7 +105,8 @@ struct ConnectedFamily {
   std::vector<std::size_t> members = {};  // ascending
   std::vector<std::size_t> missing =
       {};  // stand for models not in the set; numbered from models.size() on
-  std::vector<FamilyLink> links = {};  // by (second, first); they hold the family together
+  std::vector<std::size_t> unplaced = {};  // members tied to no other: their place was not measured
+  std::vector<FamilyLink> links = {};      // by (second, first); they hold the rest together
 };
 
 // Families by their smallest member; a model related to no other is a family of

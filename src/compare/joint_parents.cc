@@ -19,6 +19,8 @@ namespace {
 constexpr double most_left = 0.05;   // of the squared distance to the nearer parent
 constexpr double rounding_only = 4;  // times what rounding into the stored type adds
 constexpr double least_weight = 0.02;
+// Below this weight a close relative of a parent would leave no more than rounding, too.
+constexpr double telling_weight = 0.2;
 constexpr double least_sum = 0.9;  // of the two weights: one on a line, up to
 constexpr double most_sum = 1.25;  // 1 + Ω²/8 on an arc of angle Ω
 constexpr double every_row = 0.999;
@@ -104,7 +106,7 @@ class Fitter {
         .child = t.child,
         .parents = {t.x, t.y},
         .weights = {a / size, b / size},
-        .exact = left <= rounding_only * rounding,
+        .exact = left <= rounding_only * rounding && std::min(a, b) >= telling_weight * size,
         .residual = left / nearer,
         .because = fmt::format("weighted {:.2f} and {:.2f} they leave {:.1g} of its distance to "
                                "the nearer one",
@@ -158,15 +160,23 @@ std::vector<std::size_t> parent_candidates(std::size_t child, std::size_t models
   return candidates;
 }
 
-std::optional<JointParents> best_parents(std::size_t child,
-                                         const std::vector<std::size_t>& candidates,
+// May y be a second parent beside x? A small share of one is too faint for a pair test,
+// and shows here; of two plain relatives the smaller number is taken first.
+bool may_be_second(std::size_t child, std::size_t x, std::size_t y, const KinTable& table) {
+  const KinPair* own = y == child || y == x ? nullptr : table.find(child, y);
+  if (own == nullptr || own->copy || !table.one_chart(child, y)) return false;
+  if (own->related && y < x) return false;
+  const KinPair* between = table.find(x, y);
+  return between != nullptr && !between->copy;
+}
+
+std::optional<JointParents> best_parents(std::size_t child, std::size_t models,
                                          const KinTable& table, const Fitter& fitter) {
   std::optional<JointParents> best;
-  for (std::size_t i = 0; i < candidates.size(); ++i) {
-    for (std::size_t j = i + 1; j < candidates.size(); ++j) {
-      const KinPair* between = table.find(candidates[i], candidates[j]);
-      if (between == nullptr || between->copy) continue;
-      auto joint = fitter.explained({.child = child, .x = candidates[i], .y = candidates[j]});
+  for (const std::size_t x : parent_candidates(child, models, table)) {
+    for (std::size_t y = 0; y < models; ++y) {
+      if (!may_be_second(child, x, y, table)) continue;
+      auto joint = fitter.explained({.child = child, .x = std::min(x, y), .y = std::max(x, y)});
       if (joint && (!best || joint->residual < best->residual)) best = std::move(joint);
     }
   }
@@ -180,8 +190,7 @@ std::vector<JointParents> joint_parents_of(const KinGraph& graph) {
   const Fitter fitter(graph, table);
   std::vector<JointParents> joints;
   for (std::size_t child = 0; child < graph.models.size(); ++child) {
-    auto best =
-        best_parents(child, parent_candidates(child, graph.models.size(), table), table, fitter);
+    auto best = best_parents(child, graph.models.size(), table, fitter);
     if (best) joints.push_back(std::move(*best));
   }
   return joints;

@@ -6,6 +6,7 @@
 
 #include "compare/change.h"
 #include "compare/kept_rows.h"
+#include "tensor/element_types.h"
 
 namespace pedigree {
 namespace {
@@ -86,7 +87,7 @@ class Measurer {
   }
 
   // Everything in aligned parts is equal, or one side's values, rounded.
-  bool is_exact() const {
+  bool find_exact() {
     bool forward = true;
     bool backward = true;
     for (const Change& change : changes_) {
@@ -94,11 +95,14 @@ class Measurer {
       forward = forward && change.subject_is_rounded;
       backward = backward && change.base_is_rounded;
     }
-    return result_.measured() && (forward || backward);
+    if (!result_.measured()) return false;
+    result_.first_is_rounded = forward && !backward;
+    result_.second_is_rounded = backward && !forward;
+    return forward || backward;
   }
 
   void find_distance(const Sums& levelled) {
-    const bool exact = is_exact();
+    const bool exact = find_exact();
     result_.same = exact && std::ranges::all_of(changes_, [this](const Change& change) {
                      return is_aligned(change);
                    });
@@ -119,6 +123,43 @@ class Measurer {
   Kinship result_;
 };
 
+const Block* counterpart(const Block& block, const Fingerprint& other, int layer) {
+  const Block* same = other.block(block.role, layer);
+  if (same != nullptr || !ffn_place(block.role, block.layer, block.expert)) return same;
+  const auto at = std::ranges::find_if(other.blocks, [&](const Block& each) {
+    return each.layer == layer && ffn_place(each.role, each.layer, each.expert) &&
+           ffn_part(each.role) == ffn_part(block.role);
+  });
+  return at == other.blocks.end() ? nullptr : &*at;
+}
+
+double share_of(std::uint64_t there, std::uint64_t here) {
+  return here == 0 ? 0 : std::min(1.0, static_cast<double>(there) / static_cast<double>(here));
+}
+
+// Of the values of `own`, the share that stands against nothing of `other`.
+double new_in(const Fingerprint& own, const Fingerprint& other,
+              const std::vector<std::pair<int, int>>& layers, const Kinship& kinship) {
+  double total = 0;
+  double known = 0;
+  for (const Block& block : own.blocks) {
+    const double size = static_cast<double>(block.full_rows) * static_cast<double>(block.full_cols);
+    total += size;
+    if (!kinship.part(part_of_role(block.role)).aligned) continue;
+    int layer = -1;
+    if (block.layer >= 0) {
+      const auto at = std::ranges::find(layers, block.layer, &std::pair<int, int>::first);
+      if (at == layers.end()) continue;
+      layer = at->second;
+    }
+    const Block* there = counterpart(block, other, layer);
+    if (there == nullptr) continue;
+    known += size * share_of(there->full_rows, block.full_rows) *
+             share_of(there->full_cols, block.full_cols);
+  }
+  return total > 0 ? 1 - known / total : 1;
+}
+
 bool same_block_places(const Block& a, const Block& b) {
   return a.role == b.role && a.layer == b.layer && a.expert == b.expert &&
          a.full_rows == b.full_rows && a.full_cols == b.full_cols && a.rows == b.rows &&
@@ -133,13 +174,22 @@ double Kinship::changed_rows() const {
 }
 
 Kinship kinship_of(const Fingerprint& first, const Fingerprint& second,
-                   const std::vector<std::pair<int, int>>& layers) {
+                   const std::vector<std::pair<int, int>>& layers,
+                   const std::vector<FfnMatch>& experts) {
   Alignment alignment;
   alignment.layers = layers;
+  alignment.experts = experts;
   // No weights, and neurons by index: nothing is read, so nothing can fail.
   auto all = changes({.sketch = first}, {.sketch = second}, alignment);
   if (!all) return {};
-  return Measurer(std::move(*all)).run();
+  Kinship kinship = Measurer(std::move(*all)).run();
+  if (!kinship.measured()) return kinship;
+  kinship.new_in_first = new_in(first, second, layers, kinship);
+  std::vector<std::pair<int, int>> back;
+  back.reserve(layers.size());
+  for (const auto& [a, b] : layers) back.emplace_back(b, a);
+  kinship.new_in_second = new_in(second, first, back, kinship);
+  return kinship;
 }
 
 bool same_places(const Fingerprint& first, const Fingerprint& second) {
@@ -158,6 +208,17 @@ int stored_precision(const Fingerprint& sketch) {
     least = least == 0 ? type->precision : std::min(least, type->precision);
   }
   return least;
+}
+
+bool is_widened(const Fingerprint& sketch) {
+  constexpr std::string_view coarsest = "BF16";
+  const ElementType& type = *find_element_type(coarsest);
+  if (stored_precision(sketch) <= type.precision) return false;
+  return std::ranges::all_of(sketch.blocks, [&](const Block& block) {
+    return block.layer < 0 ||
+           std::ranges::all_of(
+               block.values, [&](float value) { return rounded_to(type, value) == value; });
+  });
 }
 
 }  // namespace pedigree

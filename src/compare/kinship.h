@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "compare/alignment.h"
 #include "fingerprint/fingerprint.h"
 
 namespace pedigree {
@@ -39,6 +40,12 @@ struct Kinship {
   std::size_t kept_rows = 0;        // of these, equal up to rounding and one factor
   bool same = false;                // everything equal, or one side is the other, rounded
   bool unmoved = false;             // aligned parts differ by no more than rounding
+  bool first_is_rounded = false;    // holds second's values, of which some were rounded
+  bool second_is_rounded = false;   // and the other way round
+  // Shares of the values of either side that stand against nothing of the other:
+  // layers it lacks, units it lacks, parts that are not aligned.
+  double new_in_first = 1;
+  double new_in_second = 1;
 
   const PartSum& part(ModelPart which) const { return parts[static_cast<std::size_t>(which)]; }
   bool measured() const { return rows > 0; }
@@ -48,9 +55,11 @@ struct Kinship {
   double distance() const { return levelled; }
 };
 
-// Layers are paired by `layers` (first's, second's), everything else by index.
+// Layers are paired by `layers` (first's, second's), blocks of experts by `experts`
+// (none between dense models), everything else by index.
 Kinship kinship_of(const Fingerprint& first, const Fingerprint& second,
-                   const std::vector<std::pair<int, int>>& layers);
+                   const std::vector<std::pair<int, int>>& layers,
+                   const std::vector<FfnMatch>& experts = {});
 
 // Did both sample the same places of the same shapes? Then sums over any two of
 // several such models are over the same values and may be set against each other.
@@ -59,5 +68,9 @@ bool same_places(const Fingerprint& first, const Fingerprint& second);
 // Least precision of the stored matrices, in bits: which of equal copies is the
 // one that was not widened.
 int stored_precision(const Fingerprint& sketch);
+
+// Do all sampled values fit a coarser type than they are stored in? Then they were
+// widened, and the model they were taken from may be another one.
+bool is_widened(const Fingerprint& sketch);
 
 }  // namespace pedigree

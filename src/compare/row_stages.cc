@@ -27,6 +27,7 @@ constexpr std::size_t most_layers = 8;
 
 std::vector<int> all_layers(std::uint64_t depth) {
   std::vector<int> layers;
+  layers.reserve(static_cast<std::size_t>(depth));
   for (int layer = 0; layer < static_cast<int>(depth); ++layer) layers.push_back(layer);
   return layers;
 }

@@ -135,9 +135,9 @@ class Unrotation {
       if (std::ranges::binary_search(measured, place)) continue;
       const auto links = neuron_links(alignment_, place, subject_, base_, most_links);
       const auto [a, b] = alignment_.layers[place];
-      const auto mine = first_rows_of(subject_, a, {links, true});
+      const auto mine = first_rows_of(subject_, a, {.links = links, .of_subject = true});
       if (!mine) return mine.error();
-      const auto theirs = first_rows_of(base_, b, {links, false});
+      const auto theirs = first_rows_of(base_, b, {.links = links, .of_subject = false});
       if (!theirs) return theirs.error();
       if (mine->rows != theirs->rows) continue;
       rotation.add(*theirs, *mine);

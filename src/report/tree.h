@@ -40,10 +40,11 @@ struct TreeEdge {
 };
 
 struct TreeFamily {
-  std::vector<std::size_t> members = {};  // those that are missing come last
-  std::vector<std::size_t> roots = {};    // that may be the oldest here, as far as known
-  std::vector<std::size_t> drawn = {};    // where drawing begins
-  std::vector<TreeEdge> edges = {};       // by (to, from)
+  std::vector<std::size_t> members = {};   // those that are missing come last
+  std::vector<std::size_t> unplaced = {};  // members whose place in it is not known
+  std::vector<std::size_t> roots = {};     // that may be the oldest here, as far as known
+  std::vector<std::size_t> drawn = {};     // where drawing begins
+  std::vector<TreeEdge> edges = {};        // by (to, from)
 };
 
 // Two families, and what one model of each says about them.

@@ -59,6 +59,7 @@ OrderedJson json_family(const Tree& tree, const TreeFamily& family) {
   OrderedJson out;
   out["members"] = json_names(tree, family.members);
   out["roots"] = json_names(tree, family.roots);
+  if (!family.unplaced.empty()) out["unplaced"] = json_names(tree, family.unplaced);
   return out;
 }
 
@@ -79,6 +80,7 @@ OrderedJson json_gap(const TreeGap& gap) {
 }  // namespace
 
 std::string tree_json(const Report& report, const RenderOptions& options) {
+  if (!report.tree) return {};
   const Tree& tree = *report.tree;
   OrderedJson out;
   out["schema"] = "pedigree-tree/1";

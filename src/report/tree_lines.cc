@@ -29,7 +29,11 @@ class Drawer {
       if (!home_.contains(start)) draw(start, nullptr, false, {});
     }
     // What signs that contradict each other left out.
-    for (const std::size_t member : family_.members) draw(member, nullptr, false, {});
+    for (const std::size_t member : family_.members) {
+      if (std::ranges::find(family_.unplaced, member) == family_.unplaced.end()) {
+        draw(member, nullptr, false, {});
+      }
+    }
     return std::move(lines_);
   }
 
@@ -56,7 +60,7 @@ class Drawer {
     return list;
   }
 
-  void draw(std::size_t node, const TreeEdge* edge, bool upwards, std::vector<bool> last) {
+  void draw(std::size_t node, const TreeEdge* edge, bool upwards, const std::vector<bool>& last) {
     const bool elsewhere =
         edge != nullptr && edge->kind == TreeEdge::Kind::merge && home_.at(node) != edge;
     if (!elsewhere && !drawn_.insert(node).second) return;
@@ -67,7 +71,7 @@ class Drawer {
     for (std::size_t i = 0; i < list.size(); ++i) {
       std::vector<bool> deeper = last;
       deeper.push_back(i + 1 == list.size());
-      draw(list[i].node, list[i].edge, list[i].upwards, std::move(deeper));
+      draw(list[i].node, list[i].edge, list[i].upwards, deeper);
     }
   }
 
@@ -140,6 +144,12 @@ std::string oldest_in_words(const Tree& tree, const TreeFamily& family) {
   return fmt::format("{}: none of the others can be its ancestor", names_of(tree, family.roots));
 }
 
+std::string unplaced_in_words(const Tree& tree, const TreeFamily& family) {
+  if (family.unplaced.empty()) return {};
+  return fmt::format("{}: of this family; how far from which of its members could not be measured",
+                     names_of(tree, family.unplaced));
+}
+
 std::string tree_legend() {
   return "▶ leads from a known parent; ── joins two models of which the weights do not say which "
          "came first, and the upper one is drawn first only because more hangs on it. change: "
@@ -168,7 +178,7 @@ std::string heading_of(const Tree& tree, std::size_t family) {
 std::vector<std::size_t> families_with_relatives(const Tree& tree) {
   std::vector<std::size_t> list;
   for (std::size_t i = 0; i < tree.families.size(); ++i) {
-    if (!tree.families[i].edges.empty()) list.push_back(i);
+    if (tree.families[i].members.size() > 1) list.push_back(i);
   }
   return list;
 }
@@ -185,7 +195,7 @@ std::vector<NamedReason> reasons_of(const Tree& tree, const TreeFamily& family) 
     if (reason.empty()) continue;
     const std::string& from = tree.nodes[edge.from].name;
     const std::string& to = tree.nodes[edge.to].name;
-    list.push_back({.name = edge.from_is_parent ? from + " → " + to : from + " – " + to,
+    list.push_back({.name = fmt::format("{} {} {}", from, edge.from_is_parent ? "→" : "–", to),
                     .reason = std::move(reason)});
   }
   return list;
@@ -194,7 +204,7 @@ std::vector<NamedReason> reasons_of(const Tree& tree, const TreeFamily& family) 
 std::vector<NamedReason> models_alone(const Tree& tree) {
   std::vector<NamedReason> list;
   for (std::size_t i = 0; i < tree.families.size(); ++i) {
-    if (!tree.families[i].edges.empty() || tree.families.size() == 1) continue;
+    if (tree.families[i].members.size() > 1 || tree.families.size() == 1) continue;
     const bool open = std::ranges::any_of(tree.gaps, [&](const TreeGap& gap) {
       return (gap.first == i || gap.second == i) && gap.comparison.verdict.derived != "no";
     });

@@ -30,6 +30,8 @@ std::string_view relation_of(const TreeEdge& edge);  // "finetune", "merge", "" 
 std::string change_of(const TreeEdge& edge);         // "0.053", "none" or ""
 std::string parent_in_words(const TreeLine& line);   // "known", "not known", "0.70 of it", …
 std::string oldest_in_words(const Tree& tree, const TreeFamily& family);
+// Members of which only the family is known; "" when there are none.
+std::string unplaced_in_words(const Tree& tree, const TreeFamily& family);
 std::string tree_legend();
 std::string tests_in_words(const Tree& tree);
 std::string heading_of(const Tree& tree, std::size_t family);

@@ -40,6 +40,8 @@ void put_family(std::string& out, const Tree& tree, std::size_t number) {
     out += text.empty() ? "\n" : ": " + md(text) + "\n";
   }
   out += fmt::format("\nOldest: {}\n\n", md(oldest_in_words(tree, family)));
+  const std::string unplaced = unplaced_in_words(tree, family);
+  if (!unplaced.empty()) out += fmt::format("Not placed: {}\n\n", md(unplaced));
 }
 
 void put_reasons(std::string& out, std::string_view title,
@@ -55,6 +57,7 @@ void put_reasons(std::string& out, std::string_view title,
 }  // namespace
 
 std::string tree_markdown(const Report& report) {
+  if (!report.tree) return {};
   const Tree& tree = *report.tree;
   std::string out = fmt::format("## pedigree tree\n\n- **Models**: {}\n- **Tests**: {}\n\n",
                                 tree.given(), md(tests_in_words(tree)));

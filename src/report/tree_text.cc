@@ -39,6 +39,8 @@ void put_family(TextPage& page, const Tree& tree, std::size_t number) {
              rows);
   page.blank();
   page.labelled("  oldest", oldest_in_words(tree, family), label_width);
+  const std::string unplaced = unplaced_in_words(tree, family);
+  if (!unplaced.empty()) page.labelled("  not placed", unplaced, label_width);
 }
 
 void put_reasons(TextPage& page, std::string_view title, const std::vector<NamedReason>& reasons) {
@@ -65,6 +67,7 @@ void put_problems(TextPage& page, const Report& report) {
 }  // namespace
 
 std::string tree_text(const Report& report, const RenderOptions& options) {
+  if (!report.tree) return {};
   const Tree& tree = *report.tree;
   TextPage page(options.width, options.colour);
   page.heading(fmt::format("pedigree tree · {} models", tree.given()));

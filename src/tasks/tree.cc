@@ -101,12 +101,14 @@ class TreeMaker {
     TreeFamily made;
     const auto nodes = [&](const std::vector<std::size_t>& numbers) {
       std::vector<std::size_t> list;
+      list.reserve(numbers.size());
       for (const std::size_t number : numbers) list.push_back(node_of(number));
       return list;
     };
     made.members = nodes(family.members);
     const auto missing = nodes(family.missing);
     made.members.insert(made.members.end(), missing.begin(), missing.end());
+    made.unplaced = nodes(family.unplaced);
     made.roots = nodes(order.roots);
     made.drawn = nodes(order.drawn);
     const std::map<std::size_t, std::size_t> depth = depths(family, order.drawn);
@@ -155,16 +157,20 @@ class TreeMaker {
     const TestedPair pair{.first = std::min(link.first, link.second),
                           .second = std::max(link.first, link.second)};
     made.comparison = deep_comparison(pair);
-    tell_direction(made, pair.first == link.first);
+    tell_direction(made, pair);
     return made;
   }
 
   // Training looks the same from both ends, so only copies tell a direction. A
   // sign besides training says no more than who is not the other's ancestor.
-  static void tell_direction(KnownLink& known, bool first_is_base) {
+  void tell_direction(KnownLink& known, const TestedPair& pair) const {
+    if (!known.comparison) return;
+    const bool first_is_base = pair.first == known.link.first;
     const Verdict& verdict = known.comparison->verdict;
     known.because = verdict.direction_because;
-    const LinkDirection of_copy = copy_direction(*known.comparison);
+    const LinkDirection of_copy =
+        parent_of_copy(*known.comparison, kin_.pair(pair.first, pair.second),
+                       kin_.graph.models[pair.first], kin_.graph.models[pair.second]);
     if (of_copy != LinkDirection::unknown) {
       known.direction = (of_copy == LinkDirection::first_is_parent) == first_is_base
                             ? LinkDirection::first_is_parent
@@ -186,17 +192,12 @@ class TreeMaker {
   }
 
   const Comparison& sketch_comparison(std::size_t a, std::size_t b) const {
-    const auto at = std::ranges::find_if(kin_.sketches, [&](const TestedPair& pair) {
-      return pair.first == std::min(a, b) && pair.second == std::max(a, b);
-    });
-    check(at != kin_.sketches.end(), "every pair was compared");
-    return at->comparison;
+    return kin_.sketch(a, b).comparison;
   }
 
   Comparison deep_comparison(const TestedPair& pair) {
-    for (const TestedPair& each : kin_.deep) {
-      if (each.first == pair.first && each.second == pair.second) return each.comparison;
-    }
+    const TestedPair* tested = kin_.find_deep(pair.first, pair.second);
+    if (tested != nullptr) return tested->comparison;
     if (request_.quick || interrupted()) return sketch_comparison(pair.first, pair.second);
     if (options_.run.progress.report) {
       options_.run.progress.report("comparing neighbours", pair.second, models_.count());

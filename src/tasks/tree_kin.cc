@@ -7,14 +7,9 @@
 
 #include "base/parallel.h"
 #include "tasks/judge.h"
+#include "tasks/tree_places.h"
 
 namespace pedigree {
-namespace {
-
-constexpr double same_answers = 3e-5;      // squared: what rounding rotated weights leaves, 0.5 %
-constexpr std::size_t most_disguised = 8;  // of one family, placed one by one
-
-using Numbers = std::vector<std::size_t>;
 
 CompareOptions compare_options(const KinOptions& options, bool quick, unsigned threads) {
   CompareOptions made;
@@ -24,6 +19,12 @@ CompareOptions compare_options(const KinOptions& options, bool quick, unsigned t
   made.progress = options.run.progress;
   return made;
 }
+
+namespace {
+
+constexpr int most_rounds = 3;  // of tests between families
+
+using Numbers = std::vector<std::size_t>;
 
 class KinFinder {
  public:
@@ -37,6 +38,9 @@ class KinFinder {
     if (auto problem = compare_samples()) return std::unexpected(std::move(*problem));
     if (!options_.quick) {
       if (auto problem = compare_families()) return std::unexpected(std::move(*problem));
+      if (auto problem = find_places(models_, kin_, options_)) {
+        return std::unexpected(std::move(*problem));
+      }
     }
     kin_.graph.joints = joint_parents_of(kin_.graph);
     return std::move(kin_);
@@ -76,8 +80,8 @@ class KinFinder {
   std::optional<Problem> compare_sample(TestedPair& pair, std::size_t place) {
     const auto sampled = models_.sampled(pair.first, pair.second);
     if (!sampled) return sampled.error();
-    const Fingerprint& first = sampled->first != nullptr ? *sampled->first : *sampled->own;
-    const Fingerprint& second = sampled->second != nullptr ? *sampled->second : *sampled->own;
+    const Fingerprint& first = sampled->first_sketch();
+    const Fingerprint& second = sampled->second_sketch();
     pair.comparison =
         compare({.sketch = second}, {.sketch = first}, compare_options(options_, true, 1));
     pair.comparison.subject = models_.name_of(pair.second);
@@ -85,6 +89,8 @@ class KinFinder {
     KinPair kin = kin_pair(first, second, pair.comparison);
     kin.first = pair.first;
     kin.second = pair.second;
+    kin.direction = place_of_copy(pair.comparison, kin, kin_.graph.models[pair.first],
+                                  kin_.graph.models[pair.second]);
     kin_.graph.pairs[place] = std::move(kin);
     return std::nullopt;
   }
@@ -95,17 +101,6 @@ class KinFinder {
     std::ranges::replace(family_, most, least);
   }
 
-  KinPair& kin_pair_of(std::size_t a, std::size_t b) {
-    const auto [first, second] = std::pair(std::min(a, b), std::max(a, b));
-    // Rows of the upper triangle, one after the other.
-    const std::size_t before = first * models_.count() - first * (first + 1) / 2;
-    return kin_.graph.pairs[before + second - first - 1];
-  }
-
-  const TestedPair& sketch_pair_of(std::size_t a, std::size_t b) {
-    return kin_.sketches[static_cast<std::size_t>(&kin_pair_of(a, b) - kin_.graph.pairs.data())];
-  }
-
   Numbers members_of(std::size_t family) const {
     Numbers members;
     for (std::size_t i = 0; i < family_.size(); ++i) {
@@ -114,128 +109,86 @@ class KinFinder {
     return members;
   }
 
+  // One test for each two families, then a second and a third by models of another
+  // shape, as far as the tests go round: the surest first.
   std::optional<Problem> compare_families() {
+    std::size_t left = most_family_tests * models_.count();
+    for (int round = 0; round < most_rounds; ++round) {
+      for (const TestedPair& pair : telling_pairs(round)) {
+        if (options_.run.progress.stop()) return make_problem("interrupted", {}, "stopped");
+        if (left == 0) return std::nullopt;
+        if (family_[pair.first] == family_[pair.second]) continue;  // joined meanwhile
+        compare_families(pair);
+        --left;
+      }
+    }
+    return std::nullopt;
+  }
+
+  void compare_families(TestedPair pair) {
+    pair.comparison = compared_deeply(models_, pair, options_);
+    kin_.deep.push_back(pair);
+    if (pair.comparison.verdict.derived != "yes") return;
+    take_deep_of(models_, kin_, pair);
+    join(pair.first, pair.second);
+  }
+
+  std::vector<TestedPair> telling_pairs(int round) {
     Numbers families = family_;
     std::ranges::sort(families);
     families.erase(std::ranges::unique(families).begin(), families.end());
+    std::vector<TestedPair> pairs;
     for (std::size_t i = 0; i < families.size(); ++i) {
       for (std::size_t j = i + 1; j < families.size(); ++j) {
-        if (options_.run.progress.stop()) return make_problem("interrupted", {}, "stopped");
-        // Either may have joined others meanwhile.
-        const std::size_t a = family_[families[i]];
-        const std::size_t b = family_[families[j]];
-        if (a == b) continue;
-        if (auto problem = compare_families(a, b)) return problem;
+        const auto pair = most_telling(members_of(families[i]), members_of(families[j]), round);
+        if (pair) pairs.push_back(*pair);
       }
     }
-    return std::nullopt;
+    std::ranges::stable_sort(pairs, {}, [&](const TestedPair& pair) {
+      return std::tuple(kin_.sketch(pair.first, pair.second).comparison.verdict.log10_p.value_or(0),
+                        kin_.pair(pair.first, pair.second).unlike);
+    });
+    return pairs;
   }
 
-  std::optional<Problem> compare_families(std::size_t a, std::size_t b) {
-    const Numbers mine = members_of(a);
-    const Numbers theirs = members_of(b);
-    TestedPair pair = most_telling(mine, theirs);
-    if (!models_.has_weights(pair.first) || !models_.has_weights(pair.second)) return std::nullopt;
-    if (was_tested(pair)) return std::nullopt;
-    pair.comparison = compared_deeply(models_, pair, options_);
-    const bool related = pair.comparison.verdict.derived == "yes";
-    kin_.deep.push_back(pair);
-    if (!related) return std::nullopt;
-    KinPair& kin = kin_pair_of(pair.first, pair.second);
-    kin.related = true;
-    kin.copy = kin.copy || is_copy(pair.comparison);
-    kin.direction = copy_direction(pair.comparison);
-    const bool first_is_mine = family_[pair.first] == a;
-    const std::size_t own = first_is_mine ? pair.first : pair.second;
-    const std::size_t other = first_is_mine ? pair.second : pair.first;
-    auto problem =
-        mine.size() >= theirs.size() ? place(theirs, own, mine) : place(mine, other, theirs);
-    join(pair.first, pair.second);
-    return problem;
+  std::size_t relatives_of(std::size_t model) const {
+    std::size_t count = 0;
+    for (std::size_t i = 0; i < models_.count(); ++i) {
+      count += i != model && kin_.pair(i, model).related ? 1U : 0U;
+    }
+    return count;
   }
 
-  bool was_tested(const TestedPair& pair) const {
+  bool was_tried(std::size_t a, std::size_t b) const {
+    const auto shape = [this](std::size_t model) { return kin_.graph.models[model].shape; };
     return std::ranges::any_of(kin_.deep, [&](const TestedPair& each) {
-      return each.first == pair.first && each.second == pair.second;
+      const bool alike = shape(each.first) == shape(a) && shape(each.second) == shape(b);
+      const bool crossed = shape(each.first) == shape(b) && shape(each.second) == shape(a);
+      const bool same = (family_[each.first] == family_[a] && family_[each.second] == family_[b]) ||
+                        (family_[each.first] == family_[b] && family_[each.second] == family_[a]);
+      return same && (alike || crossed);
     });
   }
 
-  // The pair whose samples were the most alike; among equals, of the same
-  // structure, and with the most relatives.
-  TestedPair most_telling(const Numbers& mine, const Numbers& theirs) {
-    const auto relatives = [this](std::size_t model) {
-      std::size_t count = 0;
-      for (std::size_t i = 0; i < models_.count(); ++i) {
-        count += i != model && kin_pair_of(i, model).related ? 1U : 0U;
-      }
-      return count;
-    };
-    const TestedPair* best = nullptr;
-    std::tuple<bool, double, std::size_t, std::size_t> least;
+  // The pair whose samples were the most alike; among equals, of the same structure,
+  // and with the most relatives. Later rounds ask for most relatives first.
+  std::optional<TestedPair> most_telling(const Numbers& mine, const Numbers& theirs, int round) {
+    std::optional<TestedPair> best;
+    std::tuple<double, std::size_t, std::size_t> least;
     for (const std::size_t a : mine) {
       for (const std::size_t b : theirs) {
-        const TestedPair& pair = sketch_pair_of(a, b);
-        const std::tuple key(!models_.has_weights(a) || !models_.has_weights(b),
-                             pair.comparison.verdict.log10_p.value_or(0), kin_pair_of(a, b).unlike,
-                             2 * models_.count() - relatives(a) - relatives(b));
-        if (best != nullptr && key >= least) continue;
-        best = &pair;
+        if (!models_.has_weights(a) || !models_.has_weights(b) || was_tried(a, b)) continue;
+        const auto strangeness = 2 * models_.count() - relatives_of(a) - relatives_of(b);
+        const double p = kin_.sketch(a, b).comparison.verdict.log10_p.value_or(0);
+        const std::size_t unlike = kin_.pair(a, b).unlike;
+        const std::tuple key =
+            round == 0 ? std::tuple(p, unlike, strangeness) : std::tuple(0.0, strangeness, unlike);
+        if (best && key >= least) continue;
+        best = TestedPair{.first = std::min(a, b), .second = std::max(a, b)};
         least = key;
       }
     }
-    return {.first = best->first, .second = best->second};
-  }
-
-  // Distances of disguised models to the family they were found to belong to.
-  std::optional<Problem> place(const Numbers& disguised, std::size_t reference,
-                               const Numbers& family) {
-    for (std::size_t i = 0; i < std::min(disguised.size(), most_disguised); ++i) {
-      const std::size_t model = disguised[i];
-      if (kin_pair_of(model, reference).changed_rows < 1) continue;  // coordinates agree
-      if (auto problem = place_one(model, reference, family)) return problem;
-    }
-    return std::nullopt;
-  }
-
-  std::optional<Problem> place_one(std::size_t model, std::size_t reference,
-                                   const Numbers& family) {
-    const auto own = models_.open(model);
-    if (!own) return own.error();
-    const auto other = models_.open(reference);
-    if (!other) return other.error();
-    const auto sampled = models_.sampled(std::min(model, reference), std::max(model, reference));
-    if (!sampled || sampled->own) return std::nullopt;
-    const bool model_is_first = model < reference;
-    const Fingerprint& mine = model_is_first ? *sampled->first : *sampled->second;
-    const Fingerprint& theirs = model_is_first ? *sampled->second : *sampled->first;
-    const auto anchor =
-        ResponseAnchor::find({.sketch = mine, .weights = (*own)->model.get()},
-                             {.sketch = theirs, .weights = (*other)->model.get()},
-                             compare_options(options_, false, options_.run.threads));
-    if (!anchor) return anchor.error();
-    if (!*anchor) return std::nullopt;
-    for (const std::size_t member : family) {
-      if (auto problem = measure(**anchor, model, member)) return problem;
-    }
-    return std::nullopt;
-  }
-
-  std::optional<Problem> measure(const ResponseAnchor& anchor, std::size_t model,
-                                 std::size_t member) {
-    if (!models_.has_weights(member)) return std::nullopt;
-    const auto opened = models_.open(member);
-    if (!opened) return opened.error();
-    const auto sampled = models_.sampled(std::min(model, member), std::max(model, member));
-    if (!sampled || sampled->own) return std::nullopt;
-    const Fingerprint& sketch = model < member ? *sampled->second : *sampled->first;
-    const auto distance = anchor.distance_to({.sketch = sketch, .weights = (*opened)->model.get()});
-    if (!distance) return distance.error();
-    if (!*distance) return std::nullopt;
-    KinPair& kin = kin_pair_of(model, member);
-    kin.related = true;
-    kin.distance = **distance;
-    kin.copy = **distance <= same_answers;
-    return std::nullopt;
+    return best;
   }
 
   TreeModels& models_;
@@ -245,6 +198,28 @@ class KinFinder {
 };
 
 }  // namespace
+
+const TestedPair* Kin::find_deep(std::size_t a, std::size_t b) const {
+  const auto at = std::ranges::find_if(deep, [&](const TestedPair& each) {
+    return each.first == std::min(a, b) && each.second == std::max(a, b);
+  });
+  return at == deep.end() ? nullptr : &*at;
+}
+
+// Rows of the upper triangle, one after the other.
+std::size_t Kin::place_of(std::size_t a, std::size_t b) const {
+  const std::size_t first = std::min(a, b);
+  return first * graph.models.size() - first * (first + 1) / 2 + std::max(a, b) - first - 1;
+}
+
+void take_deep_of(const TreeModels& models, Kin& kin, const TestedPair& pair) {
+  const auto sampled = models.sampled(pair.first, pair.second);
+  if (!sampled) return;
+  KinPair& known = kin.pair(pair.first, pair.second);
+  take_deep(known, sampled->first_sketch(), sampled->second_sketch(), pair.comparison);
+  known.direction = place_of_copy(pair.comparison, known, kin.graph.models[pair.first],
+                                  kin.graph.models[pair.second]);
+}
 
 Result<Kin> kin_of(TreeModels& models, const KinOptions& options) {
   return KinFinder(models, options).run();

@@ -21,6 +21,16 @@ struct Kin {
   // For every two models the last test that was made of them or of their families.
   std::vector<TestedPair> sketches = {};
   std::vector<TestedPair> deep = {};
+
+  const KinPair& pair(std::size_t a, std::size_t b) const { return graph.pairs[place_of(a, b)]; }
+  KinPair& pair(std::size_t a, std::size_t b) { return graph.pairs[place_of(a, b)]; }
+  const TestedPair& sketch(std::size_t a, std::size_t b) const { return sketches[place_of(a, b)]; }
+
+  // The test of whole weights that was made of two models; null when there was none.
+  const TestedPair* find_deep(std::size_t a, std::size_t b) const;
+
+ private:
+  std::size_t place_of(std::size_t a, std::size_t b) const;
 };
 
 struct KinOptions {
@@ -29,10 +39,17 @@ struct KinOptions {
   RunOptions run = {};
 };
 
-// Every pair by its samples; then, family by family, the deep stages for one pair
-// of each two that the samples left apart. Disguised models that this ties to a
-// family get their distances to all of its members by what their neurons answer.
+// Every pair by its samples; then the deep stages, for pairs of families that the
+// samples left apart and for models whose place in their family they left open
+// (tree_places.h). The number of deep tests grows with the number of models, not of
+// pairs: at most `most_family_tests` and `most_place_tests` for each.
+inline constexpr std::size_t most_family_tests = 4;
 Result<Kin> kin_of(TreeModels& models, const KinOptions& options);
+
+CompareOptions compare_options(const KinOptions& options, bool quick, unsigned threads);
+
+// Puts what all stages said of a pair in the place of what its samples said.
+void take_deep_of(const TreeModels& models, Kin& kin, const TestedPair& pair);
 
 // All stages on a pair of models, whole weights where they are at hand.
 Comparison compared_deeply(TreeModels& models, const TestedPair& pair, const KinOptions& options);

@@ -21,7 +21,8 @@ TreeNode node_of_opened(const Opened& opened) {
 }
 
 bool names_its_tokens(const Opened& opened) {
-  return opened.model ? opened.model->tokenizer.has_value() : !opened.stored->tokens_by_row;
+  if (opened.model) return opened.model->tokenizer.has_value();
+  return opened.stored && !opened.stored->tokens_by_row;
 }
 
 // A model's own errors belong to the run, under its name.
@@ -95,7 +96,10 @@ Result<TreeModels::Judged> TreeModels::sample(Judged judged) {
   const Opened& model = **opened;
   if (!model.model) {
     judged.is_stored = true;
-    (names_its_tokens(model) ? judged.by_token : judged.by_row) = *model.stored;
+    if (model.stored) {
+      (names_its_tokens(model) ? judged.by_token : judged.by_row) =
+          std::make_shared<const Fingerprint>(*model.stored);
+    }
     return judged;
   }
   for (const bool by_row : {false, true}) {
@@ -104,7 +108,8 @@ Result<TreeModels::Judged> TreeModels::sample(Judged judged) {
         *model.model,
         {.threads = run_.threads, .tokens_by_row = by_row, .progress = run_.progress});
     if (!made) return std::unexpected(std::move(made.error()));
-    (by_row ? judged.by_row : judged.by_token) = std::move(*made);
+    (by_row ? judged.by_row : judged.by_token) =
+        std::make_shared<const Fingerprint>(std::move(*made));
   }
   return judged;
 }
@@ -117,17 +122,18 @@ const Fingerprint& TreeModels::sketch_of(std::size_t number) const {
 Result<SampledPair> TreeModels::sampled(std::size_t first, std::size_t second) const {
   const Judged& a = judged_[first];
   const Judged& b = judged_[second];
-  if (a.by_token && b.by_token) return SampledPair{.first = &*a.by_token, .second = &*b.by_token};
-  if (a.by_row && b.by_row) return SampledPair{.first = &*a.by_row, .second = &*b.by_row};
+  if (a.by_token && b.by_token)
+    return SampledPair{.first = a.by_token.get(), .second = b.by_token.get()};
+  if (a.by_row && b.by_row) return SampledPair{.first = a.by_row.get(), .second = b.by_row.get()};
   // A fingerprint names its tokens and the other side does not: that one is
   // sampled at the fingerprint's rows.
-  const bool first_is_named = a.by_token.has_value();
+  const bool first_is_named = a.by_token != nullptr;
   const Judged& named = first_is_named ? a : b;
   const Judged& nameless = first_is_named ? b : a;
-  SampledPair pair{.first = first_is_named ? &*named.by_token : nullptr,
-                   .second = first_is_named ? nullptr : &*named.by_token};
+  SampledPair pair{.first = first_is_named ? named.by_token.get() : nullptr,
+                   .second = first_is_named ? nullptr : named.by_token.get()};
   if (nameless.is_stored) {
-    (first_is_named ? pair.second : pair.first) = &*nameless.by_row;
+    (first_is_named ? pair.second : pair.first) = nameless.by_row.get();
     return pair;
   }
   const auto opened = open_argument(nameless.path);
@@ -135,7 +141,7 @@ Result<SampledPair> TreeModels::sampled(std::size_t first, std::size_t second) c
   auto made = make_fingerprint(
       *(*opened)->model, {.threads = 1, .tokens_by_row = true, .tokens = named.by_token->tokens});
   if (!made) return std::unexpected(std::move(made.error()));
-  pair.own = std::move(*made);
+  pair.own = std::make_shared<const Fingerprint>(std::move(*made));
   return pair;
 }
 

@@ -17,7 +17,10 @@ namespace pedigree {
 struct SampledPair {
   const Fingerprint* first = nullptr;
   const Fingerprint* second = nullptr;
-  std::optional<Fingerprint> own = {};  // one of them, where it was made for this pair
+  std::shared_ptr<const Fingerprint> own = {};  // one of them, where it was made for this pair
+
+  const Fingerprint& first_sketch() const { return first != nullptr ? *first : *own; }
+  const Fingerprint& second_sketch() const { return second != nullptr ? *second : *own; }
 };
 
 class TreeModels {
@@ -46,9 +49,9 @@ class TreeModels {
   struct Judged {
     std::size_t node = 0;
     std::string path = {};
-    bool is_stored = false;                    // a fingerprint is all there is
-    std::optional<Fingerprint> by_token = {};  // sampled by token string
-    std::optional<Fingerprint> by_row = {};    // by row number
+    bool is_stored = false;                            // a fingerprint is all there is
+    std::shared_ptr<const Fingerprint> by_token = {};  // sampled by token string
+    std::shared_ptr<const Fingerprint> by_row = {};    // by row number
   };
 
   void open_all(const std::vector<std::string>& paths, Report& report);
