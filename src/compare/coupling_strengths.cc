@@ -210,7 +210,7 @@ class Strengths {
       left -= units * model_.architecture.hidden;
       const auto rows = reader.read(kind.role, every(units));
       if (!rows) return rows.error();
-      if (rows->rows > 0) add_columns(kind, *rows, {first, second}, columns);
+      if (rows->rows > 0) add_columns(kind, *rows, {.first = first, .second = second}, columns);
     }
     put(columns, found);
     return std::nullopt;

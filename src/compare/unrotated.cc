@@ -135,9 +135,9 @@ class Unrotation {
       if (std::ranges::binary_search(measured, place)) continue;
       const auto links = neuron_links(alignment_, place, subject_, base_, most_links);
       const auto [a, b] = alignment_.layers[place];
-      const auto mine = first_rows_of(subject_, a, {links, true});
+      const auto mine = first_rows_of(subject_, a, {.links = links, .of_subject = true});
       if (!mine) return mine.error();
-      const auto theirs = first_rows_of(base_, b, {links, false});
+      const auto theirs = first_rows_of(base_, b, {.links = links, .of_subject = false});
       if (!theirs) return theirs.error();
       if (mine->rows != theirs->rows) continue;
       rotation.add(*theirs, *mine);
@@ -170,9 +170,10 @@ class Unrotation {
     for (const std::size_t place : spread_places(alignment_.layers.size(), depth)) {
       const auto [a, b] = alignment_.layers[place];
       const auto [of_subject, of_base] = neurons_to_read(place);
-      auto subject = readers_of(subject_, a, {of_subject, true}, attention_rows());
+      auto subject =
+          readers_of(subject_, a, {.links = of_subject, .of_subject = true}, attention_rows());
       if (!subject) return std::move(subject.error());
-      auto base = readers_of(base_, b, {of_base, false}, attention_rows());
+      auto base = readers_of(base_, b, {.links = of_base, .of_subject = false}, attention_rows());
       if (!base) return std::move(base.error());
       layers_.push_back({.subject = std::move(*subject), .base = std::move(*base)});
     }
@@ -196,6 +197,7 @@ class Unrotation {
 
   static std::vector<NeuronLink> every_neuron(const FfnPlace& place, std::uint64_t count) {
     std::vector<NeuronLink> links;
+    links.reserve(count);
     for (std::uint64_t i = 0; i < count; ++i) {
       links.push_back({.subject = place, .base = place, .subject_neuron = i, .base_neuron = i});
     }
