@@ -10,6 +10,7 @@
 #include "compare/dense.h"
 #include "fingerprint/neuron_answers.h"
 #include "model/weights.h"
+#include "tensor/multiply.h"
 
 namespace pedigree {
 namespace {
@@ -107,34 +108,100 @@ class RowReader {
   int layer_;
 };
 
-Matrix some_rows(const Matrix& rows, const std::vector<std::size_t>& wanted) {
-  Matrix part(wanted.size(), rows.cols);
-  for (std::size_t i = 0; i < wanted.size(); ++i) {
-    std::ranges::copy(rows.row(wanted[i]), part.row(i).begin());
-  }
-  return part;
-}
+using Floats = std::vector<float>;
 
-// Each by its own length, so that no free factor of a neuron, a head or a frequency counts.
-void balance(Matrix& rows, std::size_t together) {
-  for (std::size_t i = 0; i < rows.rows; i += together) {
-    double squares = 0;
-    const std::size_t end = std::min(rows.rows, i + together);
-    for (std::size_t k = i; k < end; ++k) squares += product(rows.row(k), rows.row(k));
-    if (squares <= 0) continue;
-    const double factor = 1 / std::sqrt(squares);
-    for (std::size_t k = i; k < end; ++k) {
-      for (double& value : rows.row(k)) value *= factor;
+// Columns of `rows` as rows, in floats: what add_transposed_product() takes.
+Floats turned(const Matrix& rows) {
+  Floats values(rows.values.size());
+  for (std::size_t i = 0; i < rows.rows; ++i) {
+    for (std::size_t j = 0; j < rows.cols; ++j) {
+      values[j * rows.rows + i] = static_cast<float>(rows.at(i, j));
     }
   }
+  return values;
 }
+
+std::vector<double> squares_of(const Matrix& rows) {
+  std::vector<double> squares(rows.rows);
+  for (std::size_t i = 0; i < rows.rows; ++i) squares[i] = product(rows.row(i), rows.row(i));
+  return squares;
+}
+
+// Neurons in float, ready to be multiplied with any probe.
+struct Turned {
+  Floats values = {};
+  std::vector<double> squares = {};  // by neuron
+
+  explicit Turned(const Matrix& rows) : values(turned(rows)), squares(squares_of(rows)) {}
+};
+
+// Rows of a probe, by place, each with the factor that its free scale is taken off by.
+struct ProbeRows {
+  std::vector<std::size_t> rows = {};
+  std::vector<double> weights = {};  // of their squares
+};
+
+class Couplers {  // the rows of one matrix
+ public:
+  Couplers(const Matrix& rows, unsigned threads)
+      : turned_(turned(rows)), squares_(squares_of(rows)), width_(rows.cols), threads_(threads) {}
+
+  // `together` rows that follow each other in `rows` share one free factor.
+  ProbeRows probe(std::vector<std::size_t> rows, std::size_t together) const {
+    ProbeRows probe{.rows = std::move(rows)};
+    for (std::size_t i = 0; i < probe.rows.size(); i += together) {
+      const std::size_t end = std::min(probe.rows.size(), i + together);
+      double squares = 0;
+      for (std::size_t k = i; k < end; ++k) squares += squares_[probe.rows[k]];
+      probe.weights.insert(probe.weights.end(), end - i, squares > 0 ? 1 / squares : 0);
+    }
+    return probe;
+  }
+
+  // neurons × rows.
+  Floats along(const Turned& neurons) const {
+    const ProductShape shape{
+        .depth = width_, .rows = neurons.squares.size(), .cols = squares_.size()};
+    Floats products(shape.rows * shape.cols);
+    add_transposed_product(neurons.values, turned_, shape, products, threads_);
+    return products;
+  }
+
+  std::vector<double> log_strengths(const Turned& neurons, const Floats& along,
+                                    const ProbeRows& probe) const {
+    double all = 0;
+    for (std::size_t k = 0; k < probe.rows.size(); ++k) {
+      all += squares_[probe.rows[k]] * probe.weights[k];
+    }
+    std::vector<double> strengths(neurons.squares.size(), std::log(weakest));
+    for (std::size_t i = 0; i < strengths.size(); ++i) {
+      double shared = 0;
+      for (std::size_t k = 0; k < probe.rows.size(); ++k) {
+        const auto value = static_cast<double>(along[i * squares_.size() + probe.rows[k]]);
+        shared += value * value * probe.weights[k];
+      }
+      const double size = all * neurons.squares[i];
+      if (!(size > 0) || !std::isfinite(shared / size)) continue;
+      strengths[i] = std::log(std::max(weakest, shared / size));
+    }
+    return strengths;
+  }
+
+ private:
+  Floats turned_;
+  std::vector<double> squares_;
+  std::size_t width_;
+  unsigned threads_;
+};
 
 class Strengths {
  public:
   Strengths(const Model& model, unsigned threads) : model_(model), threads_(threads) {}
 
   std::optional<Problem> add_to(CoupledNeurons& found) const {
-    std::map<Probe, std::pair<std::vector<double>, std::vector<double>>> columns;
+    const Turned first(found.first);
+    const Turned second(found.second);
+    Columns columns;
     std::uint64_t left = most_values;
     for (const ProbeKind& kind : probe_kinds) {
       const RowReader reader(model_, found.layer + kind.offset);
@@ -143,12 +210,33 @@ class Strengths {
       left -= units * model_.architecture.hidden;
       const auto rows = reader.read(kind.role, every(units));
       if (!rows) return rows.error();
-      for (auto& [frequency, probe] : probes_of(*rows, kind.role)) {
-        columns[{.offset = kind.offset, .role = std::string(kind.role), .frequency = frequency}] = {
-            log_strengths(found.first, probe, threads_),
-            log_strengths(found.second, probe, threads_)};
-      }
+      if (rows->rows > 0) add_columns(kind, *rows, {.first = first, .second = second}, columns);
     }
+    put(columns, found);
+    return std::nullopt;
+  }
+
+ private:
+  using Columns = std::map<Probe, std::pair<std::vector<double>, std::vector<double>>>;
+
+  struct Neurons {
+    const Turned& first;
+    const Turned& second;
+  };
+
+  void add_columns(const ProbeKind& kind, const Matrix& rows, const Neurons& neurons,
+                   Columns& columns) const {
+    const Couplers couplers(rows, threads_);
+    const Floats by_first = couplers.along(neurons.first);
+    const Floats by_second = couplers.along(neurons.second);
+    for (const auto& [frequency, probe] : probes_of(couplers, rows.rows, kind.role)) {
+      columns[{.offset = kind.offset, .role = std::string(kind.role), .frequency = frequency}] = {
+          couplers.log_strengths(neurons.first, by_first, probe),
+          couplers.log_strengths(neurons.second, by_second, probe)};
+    }
+  }
+
+  static void put(const Columns& columns, CoupledNeurons& found) {
     found.first_strengths = Matrix(found.neurons.size(), columns.size());
     found.second_strengths = Matrix(found.neurons.size(), columns.size());
     for (const auto& [probe, values] : columns) {
@@ -159,42 +247,35 @@ class Strengths {
       }
       found.probes.push_back(probe);
     }
-    return std::nullopt;
   }
 
- private:
   std::uint64_t heads_of(std::string_view role) const {
     const Architecture& architecture = model_.architecture;
     const bool of_queries = role == "attn.q" || role == "attn.o";
     return of_queries || architecture.kv_heads == 0 ? architecture.heads : architecture.kv_heads;
   }
 
-  std::vector<std::pair<int, Matrix>> probes_of(const Matrix& rows, std::string_view role) const {
-    std::vector<std::pair<int, Matrix>> probes;
-    if (rows.rows == 0) return probes;
-    if (role.starts_with("ffn")) {
-      probes.emplace_back(-1, rows);
-      balance(probes.back().second, 1);
-      return probes;
-    }
+  // By frequency; -1 for all rows at once.
+  std::vector<std::pair<int, ProbeRows>> probes_of(const Couplers& couplers, std::size_t count,
+                                                   std::string_view role) const {
+    std::vector<std::pair<int, ProbeRows>> probes;
     const std::uint64_t heads = heads_of(role);
-    const bool in_heads = heads > 0 && rows.rows % heads == 0;
-    const std::size_t size = in_heads ? rows.rows / heads : rows.rows;
+    const bool in_heads = !role.starts_with("ffn") && heads > 0 && count % heads == 0;
+    const std::size_t size = in_heads ? count / heads : count;
     const bool pinned = model_.architecture.positions == "rope" && in_heads && size % 2 == 0 &&
                         (role == "attn.q" || role == "attn.k");
     if (!pinned) {
-      probes.emplace_back(-1, rows);
-      balance(probes.back().second, size);
+      const std::size_t together = role.starts_with("ffn") ? 1 : size;
+      probes.emplace_back(-1, couplers.probe(first_indices(count), together));
       return probes;
     }
     for (std::size_t frequency = 0; frequency < size / 2; ++frequency) {
-      std::vector<std::size_t> turned;  // the two rows that RoPE turns into each other, by head
+      std::vector<std::size_t> both;  // the two rows that RoPE turns into each other, by head
       for (std::size_t head = 0; head < heads; ++head) {
-        turned.push_back(head * size + frequency);
-        turned.push_back(head * size + size / 2 + frequency);
+        both.push_back(head * size + frequency);
+        both.push_back(head * size + size / 2 + frequency);
       }
-      probes.emplace_back(static_cast<int>(frequency), some_rows(rows, turned));
-      balance(probes.back().second, 2);
+      probes.emplace_back(static_cast<int>(frequency), couplers.probe(std::move(both), 2));
     }
     return probes;
   }
@@ -258,15 +339,11 @@ std::optional<Problem> read_neurons(const Model& model, std::size_t chosen, Coup
 }  // namespace
 
 std::vector<double> log_strengths(const Matrix& rows, const Matrix& probe, unsigned threads) {
-  const Matrix along = times_transposed(rows, probe, threads);
-  const double all = product(probe.values, probe.values);
-  std::vector<double> strengths(rows.rows, std::log(weakest));
-  for (std::size_t i = 0; i < rows.rows; ++i) {
-    const double size = all * product(rows.row(i), rows.row(i));
-    if (!(size > 0) || !std::isfinite(size)) continue;
-    strengths[i] = std::log(std::max(weakest, product(along.row(i), along.row(i)) / size));
-  }
-  return strengths;
+  const Turned neurons(rows);
+  const Couplers couplers(probe, threads);
+  return couplers.log_strengths(
+      neurons, couplers.along(neurons),
+      {.rows = first_indices(probe.rows), .weights = std::vector<double>(probe.rows, 1.0)});
 }
 
 Result<std::vector<CoupledNeurons>> coupled_neurons(const Model& model,

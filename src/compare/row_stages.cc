@@ -26,9 +26,8 @@ constexpr std::uint64_t wide = 1024;  // residual dimensions; above, half of the
 constexpr std::size_t most_layers = 8;
 
 std::vector<int> all_layers(std::uint64_t depth) {
-  std::vector<int> layers;
-  layers.reserve(static_cast<std::size_t>(depth));
-  for (int layer = 0; layer < static_cast<int>(depth); ++layer) layers.push_back(layer);
+  std::vector<int> layers(static_cast<std::size_t>(depth));
+  for (std::size_t i = 0; i < layers.size(); ++i) layers[i] = static_cast<int>(i);
   return layers;
 }
 
