@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <optional>
 #include <utility>
 
 #include "base/text.h"
@@ -68,6 +69,29 @@ void trim_right(std::string& line) {
   while (!line.empty() && line.back() == ' ') line.pop_back();
 }
 
+// The widest flexible column, and the width of the next one; none where no column can give.
+struct Giving {
+  std::optional<std::size_t> widest = {};
+  std::size_t next = narrowest_column;
+};
+
+Giving giving_column(const std::vector<TextColumn>& columns,
+                     const std::vector<std::size_t>& widths) {
+  Giving giving;
+  std::size_t widest = 0;
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    if (!columns[i].flexible || widths[i] <= narrowest_column) continue;
+    if (widths[i] > widest) {
+      giving.next = std::max(giving.next, widest);
+      widest = widths[i];
+      giving.widest = i;
+    } else {
+      giving.next = std::max(giving.next, widths[i]);
+    }
+  }
+  return giving;
+}
+
 // Natural widths, then flexible columns shrink until all fits: the widest gives way first,
 // and no further than to the next, so that columns of one kind stay of one width.
 std::vector<std::size_t> column_widths(const std::vector<TextColumn>& columns,
@@ -83,20 +107,10 @@ std::vector<std::size_t> column_widths(const std::vector<TextColumn>& columns,
     return std::accumulate(widths.begin(), widths.end(), gap * (columns.size() - 1));
   };
   while (total() > room) {
-    std::size_t widest = columns.size();
-    std::size_t next = narrowest_column;
-    for (std::size_t i = 0; i < columns.size(); ++i) {
-      if (!columns[i].flexible || widths[i] <= narrowest_column) continue;
-      if (widest == columns.size() || widths[i] > widths[widest]) {
-        if (widest != columns.size()) next = std::max(next, widths[widest]);
-        widest = i;
-      } else {
-        next = std::max(next, widths[i]);
-      }
-    }
-    if (widest == columns.size()) break;
-    const std::size_t excess = total() - room;
-    widths[widest] -= std::min(excess, std::max<std::size_t>(1, widths[widest] - next));
+    const Giving giving = giving_column(columns, widths);
+    if (!giving.widest) break;
+    std::size_t& width = widths[*giving.widest];
+    width -= std::min(total() - room, std::max<std::size_t>(1, width - giving.next));
   }
   return widths;
 }

@@ -134,6 +134,42 @@ void add_problem_findings(std::vector<Finding>& findings, const std::vector<Prob
   }
 }
 
+// What a row of declared against verified means for whoever reads the report.
+std::optional<Finding> finding_of_row(const Declared& row, bool one_confirmed) {
+  const auto remedy = [&](const char* usual) {
+    return row.remedy.empty() ? std::string(usual) : row.remedy;
+  };
+  const auto but = fmt::format("{} declares {}, but {}", row.source, row.value, row.because);
+  if (row.verdict == "contradicted") {
+    return Finding{
+        .rule = "lineage-declared-contradicted",
+        .level = Severity::error,
+        .message = but,
+        .subject = {},
+        .remedy = remedy("Ask the publisher which base was used, and treat the declaration as "
+                         "wrong until then.")};
+  }
+  if (row.verdict == "unverified") {
+    return Finding{.rule = "lineage-declared-unverified",
+                   .level = Severity::warning,
+                   .message = but,
+                   .subject = {},
+                   .remedy = remedy(row.about_recipe
+                                        ? "Ask the publisher for the exact parents and the recipe."
+                                        : "Give the declared base with --against.")};
+  }
+  if (row.verdict != "undeclared") return std::nullopt;
+  return Finding{
+      .rule = "lineage-undeclared-parent",
+      .level = one_confirmed || !row.remedy.empty() ? Severity::note : Severity::warning,
+      .message = fmt::format("it shares weights with {}, which no file declares{}", row.value,
+                             row.remedy.empty() ? "" : " by this name"),
+      .subject = {},
+      .remedy = remedy(one_confirmed
+                           ? "It may be an ancestor of the declared base; declare it if it is not."
+                           : "Declare it as base_model, and check what its licence asks for.")};
+}
+
 }  // namespace
 
 std::string source_of(const Claim& claim) {
@@ -207,47 +243,31 @@ std::vector<Declared> hold_claims(const ModelInfo& model, const std::vector<Cand
 std::vector<Finding> findings_of(const ModelInfo& model, const std::vector<Declared>& declared,
                                  const std::vector<Problem>& problems) {
   std::vector<Finding> findings;
-  const auto add = [&](std::string rule, Severity level, std::string message, std::string remedy) {
-    findings.push_back({std::move(rule), level, std::move(message), model.name, std::move(remedy)});
-  };
   // A parent beside a confirmed one is most often the parent's own parent.
   const bool one_confirmed =
       std::ranges::find(declared, "confirmed", &Declared::verdict) != declared.end();
-  const auto remedy = [](const Declared& row, const char* usual) {
-    return row.remedy.empty() ? std::string(usual) : row.remedy;
-  };
   for (const Declared& row : declared) {
-    if (row.verdict == "contradicted") {
-      add("lineage-declared-contradicted", Severity::error,
-          fmt::format("{} declares {}, but {}", row.source, row.value, row.because),
-          remedy(row,
-                 "Ask the publisher which base was used, and treat the declaration as wrong until "
-                 "then."));
-    } else if (row.verdict == "unverified") {
-      add("lineage-declared-unverified", Severity::warning,
-          fmt::format("{} declares {}, but {}", row.source, row.value, row.because),
-          remedy(row, row.about_recipe ? "Ask the publisher for the exact parents and the recipe."
-                                       : "Give the declared base with --against."));
-    } else if (row.verdict == "undeclared") {
-      add("lineage-undeclared-parent",
-          one_confirmed || !row.remedy.empty() ? Severity::note : Severity::warning,
-          fmt::format("it shares weights with {}, which no file declares{}", row.value,
-                      row.remedy.empty() ? "" : " by this name"),
-          remedy(row, one_confirmed
-                          ? "It may be an ancestor of the declared base; declare it if it is not."
-                          : "Declare it as base_model, and check what its licence asks for."));
-    }
+    auto finding = finding_of_row(row, one_confirmed);
+    if (!finding) continue;
+    finding->subject = model.name;
+    findings.push_back(std::move(*finding));
   }
   for (const Claim& claim : model.claims) {
     if (!is_parent_claim(claim, model)) continue;
     if (names_same_model(claim.value, model.name)) {
-      add("lineage-self-parent", Severity::note,
-          fmt::format("{} names the model itself as its parent", source_of(claim)),
-          "Name the base model, or leave the field out.");
+      findings.push_back(
+          {.rule = "lineage-self-parent",
+           .level = Severity::note,
+           .message = fmt::format("{} names the model itself as its parent", source_of(claim)),
+           .subject = model.name,
+           .remedy = "Name the base model, or leave the field out."});
     } else if (is_local_path(claim.value)) {
-      add("lineage-local-path-parent", Severity::note,
-          fmt::format("{} names a path on somebody's machine: {}", source_of(claim), claim.value),
-          "Name the base by its public name.");
+      findings.push_back({.rule = "lineage-local-path-parent",
+                          .level = Severity::note,
+                          .message = fmt::format("{} names a path on somebody's machine: {}",
+                                                 source_of(claim), claim.value),
+                          .subject = model.name,
+                          .remedy = "Name the base by its public name."});
     }
   }
   add_problem_findings(findings, problems, model.name);

@@ -13,6 +13,7 @@
 #include "base/files.h"
 #include "fingerprint/sampling.h"
 #include "model/contradictions.h"
+#include "tasks/tasks.h"
 
 namespace pedigree {
 namespace {

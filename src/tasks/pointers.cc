@@ -79,8 +79,9 @@ class FilesAtHand {
   }
 
   std::string in_fingerprint(const std::string& sha256) const {
-    if (!side_.stored->digests) return {};
-    const auto& files = side_.stored->digests->files;
+    const std::optional<ModelDigests>& digests = side_.stored->digests;
+    if (!digests) return {};
+    const auto& files = digests->files;
     const auto at = std::ranges::find(files, sha256, &FileDigest::sha256);
     return at == files.end() ? std::string() : at->path;
   }

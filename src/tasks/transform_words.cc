@@ -69,6 +69,7 @@ constexpr std::array transforms = {
 
 std::vector<Explanation> transform_explanations() {
   std::vector<Explanation> list;
+  list.reserve(std::size(transforms));
   for (const Transform& each : transforms) {
     list.push_back({.code = std::string(each.name),
                     .kind = "transform",

@@ -228,13 +228,13 @@ Result<Kin> kin_of(TreeModels& models, const KinOptions& options) {
 Comparison compared_deeply(TreeModels& models, const TestedPair& pair, const KinOptions& options) {
   const std::string& subject = models.name_of(pair.second);
   const std::string& base = models.name_of(pair.first);
-  const auto mine = models.open(pair.second);
+  auto mine = models.open(pair.second);
   const auto theirs = models.open(pair.first);
   if (!mine || !theirs) {
     return not_compared(
         subject, base, could_not_open(mine ? base : subject, mine ? theirs.error() : mine.error()));
   }
-  const auto keep = *mine;
+  const auto keep = std::move(*mine);  // the next one opened may take its place
   Comparison comparison =
       compare_opened(*keep, **theirs, compare_options(options, options.quick, options.run.threads),
                      {.run = options.run});

@@ -130,24 +130,42 @@ class Placer {
 
   std::optional<Problem> place(std::size_t model) {
     Numbers candidates = by_nearness(model);
-    std::size_t tests = 0;
-    std::optional<std::size_t> best;
-    bool is_rotated = false;  // and measured by its answers
+    Placing placing;
     for (const std::size_t other : candidates) {
-      if (tests == most_in_the_middle) break;
-      if (is_rotated && kin_.pair(model, other).measured()) continue;
-      if (auto problem = test(model, other, tests)) return problem;
-      if (is_rotated_beside(model, other)) {
-        if (auto problem = measure_answers(model, other, candidates)) return problem;
-        if (is_forgotten_) return std::nullopt;
-        is_rotated = is_rotated || kin_.pair(model, other).measured();
-        continue;  // to members that are built otherwise
-      }
-      take_better(model, other, best);
-      if (is_found(model, best)) return std::nullopt;
+      if (placing.tests == most_in_the_middle) break;
+      if (placing.is_rotated && kin_.pair(model, other).measured()) continue;
+      if (auto problem = try_beside(model, other, candidates, placing)) return problem;
+      if (placing.is_done) return std::nullopt;
     }
-    if (!best || is_rotated) return std::nullopt;
-    const std::size_t middle = *best;
+    if (!placing.best || placing.is_rotated) return std::nullopt;
+    return place_around(model, std::move(candidates), placing.best, placing.tests);
+  }
+
+  struct Placing {
+    std::size_t tests = 0;
+    std::optional<std::size_t> best = {};
+    bool is_rotated = false;  // and measured by its answers
+    bool is_done = false;
+  };
+
+  std::optional<Problem> try_beside(std::size_t model, std::size_t other, const Numbers& candidates,
+                                    Placing& placing) {
+    if (auto problem = test(model, other, placing.tests)) return problem;
+    if (is_rotated_beside(model, other)) {
+      if (auto problem = measure_answers(model, other, candidates)) return problem;
+      placing.is_rotated = placing.is_rotated || kin_.pair(model, other).measured();
+      placing.is_done = is_forgotten_;
+      return std::nullopt;  // on to members that are built otherwise
+    }
+    take_better(model, other, placing.best);
+    placing.is_done = is_found(model, placing.best);
+    return std::nullopt;
+  }
+
+  // The nearest members to the best so far may be nearer still.
+  std::optional<Problem> place_around(std::size_t model, Numbers candidates,
+                                      std::optional<std::size_t> best, std::size_t tests) {
+    const std::size_t middle = best.value_or(model);
     std::ranges::stable_sort(candidates, {}, [&](std::size_t other) {
       return other == middle ? 0.0 : kin_.pair(middle, other).distance;
     });
@@ -195,9 +213,9 @@ class Placer {
   // Distances of a rotated model to members of the family it was found to belong to.
   std::optional<Problem> measure_answers(std::size_t model, std::size_t reference,
                                          const Numbers& family) {
-    const auto own = models_.open(model);
+    auto own = models_.open(model);
     if (!own) return own.error();
-    const auto keep = *own;
+    const auto keep = std::move(*own);  // the next one opened may take its place
     const auto other = models_.open(reference);
     if (!other) return other.error();
     const auto sampled = models_.sampled(std::min(model, reference), std::max(model, reference));
@@ -210,14 +228,15 @@ class Placer {
                              {.sketch = theirs, .weights = (*other)->model.get()},
                              compare_options(options_, false, options_.run.threads));
     if (!anchor) return anchor.error();
-    if (!*anchor) return std::nullopt;
+    const auto& found = *anchor;
+    if (!found) return std::nullopt;
     std::size_t measured = 0;
     bool is_nameless = false;  // a member that answers to no token by name
     for (const std::size_t member : family) {
       if (measured == most_members) break;
       if (!is_built_like(member, reference)) continue;
       ++measured;
-      if (auto problem = measure(**anchor, model, member)) return problem;
+      if (auto problem = measure(*found, model, member)) return problem;
       is_nameless = is_nameless || kin_.graph.models[member].by_row;
     }
     // It may be the nearest, and nobody can tell.
@@ -252,12 +271,13 @@ class Placer {
     const Fingerprint& sketch = model < member ? *sampled->second : *sampled->first;
     const auto distance = anchor.distance_to({.sketch = sketch, .weights = (*opened)->model.get()});
     if (!distance) return distance.error();
-    if (!*distance || **distance >= 1) return std::nullopt;
+    const auto& value = *distance;
+    if (!value || *value >= 1) return std::nullopt;
     KinPair& kin = kin_.pair(model, member);
     kin.related = true;
-    kin.distance = **distance;
+    kin.distance = *value;
     kin.changed_rows = 1;
-    kin.copy = **distance <= same_answers;
+    kin.copy = *value <= same_answers;
     kin.new_in_first = 0;
     kin.new_in_second = 0;
     return std::nullopt;
