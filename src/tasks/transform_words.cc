@@ -27,6 +27,9 @@ constexpr std::array transforms = {
     Transform{.name = "rotate",
               .meaning = "The residual stream is written in other, rotated coordinates, and every "
                          "matrix that reads or writes it along with it."},
+    Transform{.name = "embeddings-replaced",
+              .meaning = "The token embeddings have nothing to do with the base's; the body was "
+                         "recognised without them."},
     Transform{.name = "residual-sign",
               .meaning = "Some residual dimensions have their sign turned in every matrix."},
     Transform{.name = "up-down-scale",
