@@ -22,16 +22,16 @@ std::optional<StrayByte> first_stray(const Model& model, const StoredTensor& ten
   std::optional<StrayByte> found;
   std::uint64_t place = 0;
   // A read that fails is told by whoever needs the tensor.
-  static_cast<void>(stream_bytes(
-      model, tensor, chunk_bytes,
-      [&](std::span<const std::byte> bytes) -> std::optional<Problem> {
-        for (std::size_t i = 0; i < bytes.size() && !found; ++i) {
-          const auto value = std::to_integer<unsigned>(bytes[i]);
-          if (value > 1) found = StrayByte{.place = place + i, .value = value};
-        }
-        place += bytes.size();
-        return std::nullopt;
-      }));
+  static_cast<void>(stream_bytes(model, tensor, chunk_bytes,
+                                 [&](std::span<const std::byte> bytes) -> std::optional<Problem> {
+                                   for (std::size_t i = 0; i < bytes.size() && !found; ++i) {
+                                     const auto value = std::to_integer<unsigned>(bytes[i]);
+                                     if (value > 1)
+                                       found = StrayByte{.place = place + i, .value = value};
+                                   }
+                                   place += bytes.size();
+                                   return std::nullopt;
+                                 }));
   return found;
 }
 

@@ -70,8 +70,7 @@ void put_evidence(std::string& out, const std::vector<Evidence>& evidence) {
   std::vector<Cells> rows;
   for (const Evidence& each : evidence) {
     const bool measured = each.outcome == Evidence::Outcome::measured;
-    rows.push_back({statistic_in_words(each, evidence),
-                    std::string(outcome_name(each.outcome)),
+    rows.push_back({statistic_in_words(each, evidence), std::string(outcome_name(each.outcome)),
                     measured ? number_text(each.value) : "",
                     measured && each.log10_p ? log10_text(*each.log10_p) : "",
                     measured ? null_in_words(each.null) : "", each.because});
