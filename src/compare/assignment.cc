@@ -31,6 +31,8 @@ class Solver {
         col_potential_(cost.cols, 0.0),
         row_of_(cost.cols, none),
         col_of_(cost.rows, none),
+        open_(cost.cols),
+        potential_(cost.cols),
         distance_(cost.cols),
         previous_(cost.cols) {}
 
@@ -40,63 +42,83 @@ class Solver {
   }
 
  private:
+  // A column that was closed: how far it was, and the row before it.
+  struct Scanned {
+    std::size_t col = 0;
+    double distance = 0;
+    std::size_t previous = 0;
+  };
+
   void augment(std::size_t start) {
+    for (std::size_t col = 0; col < open_.size(); ++col) open_[col] = col;
+    potential_ = col_potential_;
     std::ranges::fill(distance_, std::numeric_limits<double>::infinity());
-    open_ = first_indices(cost_.cols);
     scanned_.clear();
+    std::size_t count = cost_.cols;
     std::size_t row = start;
     double reached = 0;
-    std::size_t sink = none;
-    while (sink == none) {
-      const std::size_t col = relax_from(row, reached);
-      reached = distance_[col];
-      scanned_.push_back(col);
-      if (row_of_[col] == none) {
-        sink = col;
-      } else {
-        row = row_of_[col];
-      }
+    for (;;) {
+      relax_from(row, reached, count);
+      const std::size_t place = nearest(count);
+      close(place, count--);
+      reached = scanned_.back().distance;
+      const std::size_t next = row_of_[scanned_.back().col];
+      if (next == none) break;
+      row = next;
     }
     update_potentials(start, reached);
-    follow_back(start, sink);
+    follow_back(start);
   }
 
-  // Relaxes all open columns from `row`, and closes and returns the nearest.
-  std::size_t relax_from(std::size_t row, double reached) {
-    const auto costs = cost_.row(row);
+  // The first `count` places are of open columns. Without a branch: the outcome of the
+  // comparison cannot be foreseen.
+  void relax_from(std::size_t row, double reached, std::size_t count) {
+    const double* costs = cost_.row(row).data();
+    const double row_potential = row_potential_[row];
+    for (std::size_t place = 0; place < count; ++place) {
+      const double through = reached + costs[open_[place]] - row_potential - potential_[place];
+      const bool shorter = through < distance_[place];
+      distance_[place] = shorter ? through : distance_[place];
+      previous_[place] = shorter ? row : previous_[place];
+    }
+  }
+
+  // The nearest open column's place; among equals the first, or one that is free.
+  std::size_t nearest(std::size_t count) const {
     std::size_t best_place = 0;
     double best = std::numeric_limits<double>::infinity();
-    for (std::size_t place = 0; place < open_.size(); ++place) {
-      const std::size_t col = open_[place];
-      const double through = reached + costs[col] - row_potential_[row] - col_potential_[col];
-      if (through < distance_[col]) {
-        distance_[col] = through;
-        previous_[col] = row;
-      }
-      const bool nearer = distance_[col] < best || (distance_[col] == best && row_of_[col] == none);
-      if (nearer) {
-        best = distance_[col];
-        best_place = place;
-      }
+    for (std::size_t place = 0; place < count; ++place) {
+      if (distance_[place] > best) continue;
+      if (distance_[place] == best && row_of_[open_[place]] != none) continue;
+      best = distance_[place];
+      best_place = place;
     }
-    const std::size_t col = open_[best_place];
-    open_[best_place] = open_.back();
-    open_.pop_back();
-    return col;
+    return best_place;
+  }
+
+  void close(std::size_t place, std::size_t count) {
+    scanned_.push_back(
+        {.col = open_[place], .distance = distance_[place], .previous = previous_[place]});
+    open_[place] = open_[count - 1];
+    potential_[place] = potential_[count - 1];
+    distance_[place] = distance_[count - 1];
+    previous_[place] = previous_[count - 1];
   }
 
   void update_potentials(std::size_t start, double reached) {
     row_potential_[start] += reached;
-    for (const std::size_t col : scanned_) {
-      const double slack = reached - distance_[col];
-      if (row_of_[col] != none) row_potential_[row_of_[col]] += slack;
-      col_potential_[col] -= slack;
+    for (const Scanned& each : scanned_) {
+      const double slack = reached - each.distance;
+      if (row_of_[each.col] != none) row_potential_[row_of_[each.col]] += slack;
+      col_potential_[each.col] -= slack;
     }
   }
 
-  void follow_back(std::size_t start, std::size_t sink) {
-    for (std::size_t col = sink;;) {
-      const std::size_t row = previous_[col];
+  void follow_back(std::size_t start) {
+    std::size_t col = scanned_.back().col;
+    for (;;) {
+      const auto at = std::ranges::find(scanned_, col, &Scanned::col);
+      const std::size_t row = at->previous;
       row_of_[col] = row;
       std::swap(col_of_[row], col);
       if (row == start) return;
@@ -108,10 +130,12 @@ class Solver {
   std::vector<double> col_potential_;
   std::vector<std::size_t> row_of_;
   std::vector<std::size_t> col_of_;
+  // By place, the open columns first:
+  std::vector<std::size_t> open_;
+  std::vector<double> potential_;  // of the column there, as the search began
   std::vector<double> distance_;
   std::vector<std::size_t> previous_;
-  std::vector<std::size_t> open_;
-  std::vector<std::size_t> scanned_;
+  std::vector<Scanned> scanned_;
 };
 
 }  // namespace

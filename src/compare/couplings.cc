@@ -41,8 +41,8 @@ Matrix centred_columns(const Matrix& strengths, const Places& probes, bool of_su
 }
 
 struct Profiles {  // of both sides on common probes, prepared
-  Matrix subject = {};
-  Matrix base = {};
+  PreparedRows subject = {};
+  PreparedRows base = {};
 };
 
 Profiles profiles(const Matrix& subject, const Matrix& base, const Places& probes) {

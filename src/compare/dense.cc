@@ -82,8 +82,8 @@ void scale_rows(Matrix& matrix) {
     const auto row = matrix.row(i);
     const double squares = product(row, row);
     if (squares <= 0) continue;
-    const double length = std::sqrt(squares);
-    for (double& value : row) value /= length;
+    const double scale = 1 / std::sqrt(squares);
+    for (double& value : row) value *= scale;
   }
 }
 

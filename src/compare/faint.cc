@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/parallel.h"
 #include "compare/dense.h"
 #include "compare/full_signs.h"
 #include "compare/pairing.h"
@@ -89,25 +90,39 @@ void judge(Faint& faint, const Groups& groups, const LayerMap& map, const char* 
 
 Groups sampled_groups(const SignedLayers& layers, const LayerMap& map, double tries,
                       unsigned threads) {
-  Groups groups{.tries = tries};
-  for (const auto& [a, b] : map) {
-    groups.by_layer.push_back(layers.units(a, b));
-    groups.units.add(groups.by_layer.back());
-  }
+  Groups groups{.by_layer = std::vector<SignSum>(map.size()), .tries = tries};
+  const auto failed =
+      parallel_for(map.size(), threads, {}, [&](std::size_t i) -> std::optional<Problem> {
+        groups.by_layer[i] = layers.units(map[i].first, map[i].second);
+        return std::nullopt;
+      });
+  check(!failed, "signs of layers cannot fail");
+  for (const SignSum& layer : groups.by_layer) groups.units.add(layer);
   groups.dimensions = layers.dimensions(map, threads);
   return groups;
 }
 
-void trace(Faint& faint, const Side& subject, const Side& base, bool signs_are_free) {
+void trace(Faint& faint, const Side& subject, const Side& base, bool signs_are_free,
+           unsigned threads) {
   const LayerMap map = identity_map(subject.sketch, base.sketch);
+  const auto places = spread_places(map.size(), traced_layers);
+  std::vector<TraceSum> sums(places.size());
+  std::vector<std::size_t> counts(places.size());
+  const auto failed =
+      parallel_for(places.size(), threads, {}, [&](std::size_t i) -> std::optional<Problem> {
+        const auto [a, b] = map[places[i]];
+        const auto witness = neuron_witness(subject.sketch, a, base.sketch, b);
+        if (!witness) return std::nullopt;
+        sums[i].add(similarity(*witness));
+        counts[i] = witness->units;
+        return std::nullopt;
+      });
+  check(!failed, "tracing a layer cannot fail");
   TraceSum sum;
   std::size_t units = 0;
-  for (const std::size_t place : spread_places(map.size(), traced_layers)) {
-    const auto [a, b] = map[place];
-    const auto witness = neuron_witness(subject.sketch, a, base.sketch, b);
-    if (!witness) continue;
-    sum.add(similarity(*witness));
-    units += witness->units;
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    sum.add(sums[i]);
+    units += counts[i];
   }
   Evidence evidence{.statistic = "neuron-trace/1", .stage = "aligned"};
   evidence.outcome = units == 0 ? Outcome::not_applicable : Outcome::measured;
@@ -155,7 +170,7 @@ Faint sampled_signs(const Side& subject, const Side& base, double log10_alternat
     // One layer in its place may be enough to reject, and yet the others were moved.
     if (!faint.log10_p || mapped.best() < *faint.log10_p) judge(faint, mapped, map, "layer-map");
   }
-  trace(faint, subject, base, layers.free().neurons);
+  trace(faint, subject, base, layers.free().neurons, threads);
   if (layers.free().neurons) faint.power = sign_power(groups.units, certain - tries - map_tries);
   return faint;
 }

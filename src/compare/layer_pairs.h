@@ -7,6 +7,8 @@
 #include <memory>
 #include <mutex>
 #include <span>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "compare/layer_looks.h"
@@ -26,9 +28,13 @@ class LayerPairs {
   Cell attention(int a, int b, bool screened = false) const;
   Cell responses(int a, int b, bool screened = false) const;
 
+  // Residual dimensions through columns of q, k, v, rows of o, and columns of the
+  // embeddings and the head for tokens both have: one witness for the model.
+  Cell hidden(const LayerMap& layers, unsigned threads) const;
+
  private:
   struct Part {
-    Matrix matrix = {};                 // prepared
+    PreparedRows rows = {};
     std::vector<bool> has_length = {};  // by unit, before
   };
   struct Lazy {
@@ -44,6 +50,8 @@ class LayerPairs {
 
   SideOfLook side_of(Look look, const Fingerprint& sketch) const;
   std::vector<Part> made(Look look, bool of_subject, int layer, int other_layer) const;
+  static Part part_made(Matrix raw);
+  std::pair<Parts, Parts> by_tokens(std::string_view role, const CommonTokens& tokens) const;
   Parts parts(Look look, bool of_subject, int layer, int other_layer) const;
   Cell cell(std::span<const LookOf> looks, int a, int b, bool screened) const;
 

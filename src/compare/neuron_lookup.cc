@@ -64,8 +64,8 @@ struct Halves {
 
 // The same views of both sides, made ready, gate first where both have one.
 struct ReadyRows {
-  std::vector<Matrix> few = {};
-  std::vector<Matrix> many = {};
+  std::vector<PreparedRows> few = {};
+  std::vector<PreparedRows> many = {};
   std::vector<bool> up_to_sign = {};
 
   explicit ReadyRows(const Halves& half) {
@@ -87,7 +87,7 @@ struct ReadyRows {
   bool negated(std::size_t i, std::size_t j) const {
     double total = 0;
     for (std::size_t view = 0; view < few.size(); ++view) {
-      if (up_to_sign[view]) total += product(few[view].row(i), many[view].row(j));
+      if (up_to_sign[view]) total += dot(few[view].row(i), many[view].row(j));
     }
     return total < 0;
   }
@@ -153,7 +153,7 @@ Cell held_out_dimensions(const Halves& half, const std::vector<Feature>& feature
   add(half.few.gate, half.many.gate, false);
   add(half.few.up, half.many.up, true);
   add(half.few.down, half.many.down, true);
-  std::vector<Matrix> owned;
+  std::vector<PreparedRows> owned;
   return cell_of(prepared_views(witness, owned), dimensions, false);
 }
 

@@ -33,18 +33,11 @@ void Cell::add(const Cell& other) {
   witnesses += other.witnesses;
 }
 
-Cell cell_of(std::span<const PreparedView> views, std::size_t units, bool screened) {
+Cell cell_of(std::span<const PreparedView> views, std::size_t units, bool screened,
+             unsigned threads) {
   if (screened && plainly_unpaired(views)) return {.units = units, .witnesses = 1};
-  return {.matched = matched_count(similarity(views), relabelling_seed),
+  return {.matched = matched_count(similarity(views, threads), relabelling_seed),
           .units = units,
-          .witnesses = 1};
-}
-
-Cell hidden_cell(const Fingerprint& subject, const Fingerprint& base, const LayerMap& layers) {
-  const auto witness = hidden_witness(subject, base, layers);
-  if (!witness) return {};
-  return {.matched = matched_count(similarity(*witness), relabelling_seed),
-          .units = witness->units,
           .witnesses = 1};
 }
 

@@ -27,10 +27,8 @@ struct Cell {
 
 // One witness, `units` of whose units carry information. `screened`: where
 // plainly_unpaired() rules it out it counts as without a match, unsolved.
-Cell cell_of(std::span<const PreparedView> views, std::size_t units, bool screened);
-
-// The one permutation of all residual dimensions.
-Cell hidden_cell(const Fingerprint& subject, const Fingerprint& base, const LayerMap& layers);
+Cell cell_of(std::span<const PreparedView> views, std::size_t units, bool screened,
+             unsigned threads = 1);
 
 // log10 of the probability that unrelated models score `cell` or more, when
 // `tries` such cells were looked at.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/parallel.h"
 #include "compare/bounds.h"
 #include "compare/expert_lookup.h"
 #include "compare/expert_matches.h"
@@ -45,10 +46,18 @@ class Searcher {
 
  private:
   bool prepare_blocks() {
-    auto mine = ffn_sketch(subject_, base_.sketch);
-    auto theirs = ffn_sketch(base_, subject_.sketch);
-    if (!mine || !theirs) return give_up(mine ? theirs.error() : mine.error());
-    blocks_ = std::make_shared<const FfnPairs>(std::move(*mine), std::move(*theirs));
+    FfnSketch mine;
+    FfnSketch theirs;
+    const auto failed = parallel_for(
+        2, options_.threads, options_.progress, [&](std::size_t side) -> std::optional<Problem> {
+          auto made =
+              side == 0 ? ffn_sketch(subject_, base_.sketch) : ffn_sketch(base_, subject_.sketch);
+          if (!made) return std::move(made.error());
+          (side == 0 ? mine : theirs) = std::move(*made);
+          return std::nullopt;
+        });
+    if (failed) return give_up(*failed);
+    blocks_ = std::make_shared<const FfnPairs>(std::move(mine), std::move(theirs));
     search_.blocks = blocks_;
     return true;
   }
@@ -89,7 +98,7 @@ class Searcher {
         pooled(map, [this](int a, int b) { return blocks_->neurons(a, b); }, options_.threads);
     const Cell by_values =
         pooled(map, [this](int a, int b) { return pairs_.values(a, b); }, options_.threads);
-    const Cell by_hidden = hidden_cell(subject_.sketch, base_.sketch, map);
+    const Cell by_hidden = pairs_.hidden(map, options_.threads);
     const double neuron_tries = alternatives_ + blocks_->log10_choices(map);
     note(neuron_evidence(by_neurons, map, neuron_tries));
     note(
@@ -153,12 +162,13 @@ class Searcher {
         depth(subject_), depth(base_),
         [this, cells](int a, int b) { return layer_cell(a, b, cells); }, options_.threads);
     const LayerMap map = best_layer_map(table);
-    const Cell by_units = pooled(map, [this](int a, int b) {
+    const auto units_of = [this](int a, int b) {
       Cell cell = blocks_->neurons(a, b);
       cell.add(pairs_.values(a, b));
       return cell;
-    });
-    const Cell by_hidden = hidden_cell(subject_.sketch, base_.sketch, map);
+    };
+    const Cell by_units = pooled(map, units_of, options_.threads);
+    const Cell by_hidden = map.empty() ? Cell{} : pairs_.hidden(map, options_.threads);
     // The map was chosen from the data: every subject layer had all base layers,
     // and none, to choose from; and the better of two groups is taken.
     const double tries =

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
-#include <numeric>
 
 #include "compare/dense.h"
 
@@ -37,23 +36,23 @@ double log10_p(const SignSum& sum, double log10_tries) {
   return std::min(0.0, -z * z / (2 * std::numbers::ln10) + log10_tries);
 }
 
-Matrix signed_rows(Matrix matrix) {
+PreparedRows signed_rows(Matrix matrix) {
   std::vector<double> size(matrix.cols);
   for (std::size_t i = 0; i < matrix.rows; ++i) {
     const auto row = matrix.row(i);
     for (std::size_t j = 0; j < row.size(); ++j) size[j] += row[j] * row[j];
   }
-  for (double& value : size) value = value > 0 ? std::sqrt(value) : 1;
+  const std::vector<double> ones(matrix.cols, 1.0);
+  for (double& value : size) value = value > 0 ? 1 / std::sqrt(value) : 1;
   for (std::size_t i = 0; i < matrix.rows; ++i) {
     const auto row = matrix.row(i);
-    for (std::size_t j = 0; j < row.size(); ++j) row[j] /= size[j];
-    const double mean =
-        std::accumulate(row.begin(), row.end(), 0.0) / static_cast<double>(row.size());
+    for (std::size_t j = 0; j < row.size(); ++j) row[j] *= size[j];
+    const double mean = product(row, ones) / static_cast<double>(row.size());
     if (std::ranges::all_of(row, [](double value) { return value == 0; })) continue;
     for (double& value : row) value -= mean;
   }
   scale_rows(matrix);
-  return matrix;
+  return in_floats(matrix);
 }
 
 std::optional<double> sign_power(const SignSum& sum, double log10_level) {

@@ -13,7 +13,7 @@
 #include <cstddef>
 #include <optional>
 
-#include "compare/assignment.h"
+#include "compare/witness.h"
 
 namespace pedigree {
 
@@ -36,7 +36,7 @@ double log10_p(const SignSum& sum, double log10_tries = 0);
 // square over the units, which no sign can move, so that a few massive features do not
 // drown the others; each row loses its mean over the features, which a quantiser that
 // rounds one way leaves in both models alike, and gets length one. Empty rows stay.
-Matrix signed_rows(Matrix matrix);
+PreparedRows signed_rows(Matrix matrix);
 
 // The least mean cosine of corresponding units, in hundredths, that would have given
 // p ≤ 10^level with probability 0.999, or nothing when not even equality would. `sum`

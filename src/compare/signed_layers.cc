@@ -7,6 +7,7 @@
 
 #include "base/parallel.h"
 #include "compare/dense.h"
+#include "tensor/reduce.h"
 
 namespace pedigree {
 namespace {
@@ -31,11 +32,11 @@ bool is_ambiguous(const Architecture& architecture, std::string_view part) {
 }
 
 // Likeness of unit i to unit i of parts that are ready, added to `likeness`.
-void add_products(const Matrix& a, const Matrix& b, std::vector<double>& likeness) {
+void add_products(const PreparedRows& a, const PreparedRows& b, std::vector<double>& likeness) {
   if (a.rows != b.rows || a.cols != b.cols || a.rows == 0) return;
   if (likeness.empty()) likeness.resize(a.rows);
   if (likeness.size() != a.rows) return;
-  for (std::size_t i = 0; i < a.rows; ++i) likeness[i] += product(a.row(i), b.row(i));
+  for (std::size_t i = 0; i < a.rows; ++i) likeness[i] += dot(a.row(i), b.row(i));
 }
 
 SignSum summed(const std::vector<double>& likeness, std::size_t views) {
@@ -80,10 +81,10 @@ std::vector<DimensionPair> dimension_pairs(const Fingerprint& subject, const Fin
   return pairs;
 }
 
+// What one pair of matrices says about some residual dimensions.
 struct Seen {
-  std::vector<std::uint64_t> dimensions = {};  // numbers of the rows
-  Matrix subject = {};
-  Matrix base = {};
+  std::vector<std::uint64_t> dimensions = {};  // their numbers
+  std::vector<double> likeness = {};
 };
 
 std::optional<Seen> seen_dimensions(const DimensionPair& pair) {
@@ -103,8 +104,8 @@ std::optional<Seen> seen_dimensions(const DimensionPair& pair) {
     return signed_rows(pair.are_columns ? part_of(block, other, own, true)
                                         : part_of(block, own, other));
   };
-  seen.subject = part(a, others.subject, shared.subject);
-  seen.base = part(b, others.base, shared.base);
+  add_products(part(a, others.subject, shared.subject), part(b, others.base, shared.base),
+               seen.likeness);
   return seen;
 }
 
@@ -112,17 +113,15 @@ std::optional<Seen> seen_dimensions(const DimensionPair& pair) {
 class Dimensions {
  public:
   void add(const Seen& seen) {
-    std::vector<double> likeness;
-    add_products(seen.subject, seen.base, likeness);
     ++views_;
-    for (std::size_t i = 0; i < likeness.size(); ++i) {
+    for (std::size_t i = 0; i < seen.likeness.size(); ++i) {
       const auto at = std::ranges::lower_bound(numbers_, seen.dimensions[i]);
       const auto place = at - numbers_.begin();
       if (at == numbers_.end() || *at != seen.dimensions[i]) {
         numbers_.insert(at, seen.dimensions[i]);
         totals_.insert(totals_.begin() + place, 0.0);
       }
-      totals_[static_cast<std::size_t>(place)] += likeness[i];
+      totals_[static_cast<std::size_t>(place)] += seen.likeness[i];
     }
   }
   const std::vector<double>& totals() const { return totals_; }
@@ -169,8 +168,10 @@ SignedLayers::Ready SignedLayers::made(bool of_subject, int layer, int other_lay
   const Fingerprint& mine = of_subject ? subject_ : base_;
   const Fingerprint& other = of_subject ? base_ : subject_;
   const auto all = [&](Look look) {
-    auto parts = looked_at(look, mine, layer, other, other_layer);
-    for (Matrix& part : parts) part = signed_rows(std::move(part));
+    std::vector<PreparedRows> parts;
+    for (Matrix& part : looked_at(look, mine, layer, other, other_layer)) {
+      parts.push_back(signed_rows(std::move(part)));
+    }
     return parts;
   };
   Ready ready;

@@ -39,9 +39,9 @@ class SignedLayers {
 
  private:
   struct Ready {
-    Matrix up = {};
-    Matrix down = {};
-    std::vector<Matrix> values = {};  // a matrix for each sampled head
+    PreparedRows up = {};
+    PreparedRows down = {};
+    std::vector<PreparedRows> values = {};  // a matrix for each sampled head
   };
   using Side = std::vector<Ready>;  // by layer, against the other's first layer
 

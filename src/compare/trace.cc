@@ -34,6 +34,11 @@ void TraceSum::add(const Matrix& similarity) {
   variance += squares / (count - 1);
 }
 
+void TraceSum::add(const TraceSum& other) {
+  above += other.above;
+  variance += other.variance;
+}
+
 double TraceSum::deviations() const { return variance > 0 ? above / std::sqrt(variance) : 0; }
 
 double log10_p(const TraceSum& trace) {

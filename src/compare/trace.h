@@ -17,6 +17,7 @@ struct TraceSum {
   double variance = 0;  // Σ variances
 
   void add(const Matrix& similarity);  // square
+  void add(const TraceSum& other);
   double deviations() const;
 };
 

@@ -8,6 +8,7 @@
 
 #include "base/parallel.h"
 #include "compare/dense.h"
+#include "tensor/reduce.h"
 
 namespace pedigree {
 namespace {
@@ -17,11 +18,11 @@ constexpr std::uint64_t matching_seed = 0x74776F76696577ULL;
 
 // Ready for any number of block pairs.
 struct ReadyViews {
-  Matrix first = {};
-  Matrix second = {};
+  PreparedRows first = {};
+  PreparedRows second = {};
 };
 
-Matrix likeness(const Matrix& subject, const Matrix& base, bool up_to_sign) {
+Matrix likeness(const PreparedRows& subject, const PreparedRows& base, bool up_to_sign) {
   const PreparedView view{.subject = &subject, .base = &base, .up_to_sign = up_to_sign};
   return similarity(std::span(&view, 1));
 }
@@ -63,12 +64,12 @@ constexpr std::size_t screened_neurons = 64;
 constexpr std::size_t screened_tokens = 64;
 constexpr std::size_t screened_agreement = 4;
 
-Matrix on_tokens(const Matrix& responses, std::span<const std::size_t> tokens) {
+PreparedRows on_tokens(const Matrix& responses, std::span<const std::size_t> tokens) {
   Matrix part(responses.rows, tokens.size());
   for (std::size_t i = 0; i < part.rows; ++i) {
     for (std::size_t j = 0; j < part.cols; ++j) part.at(i, j) = responses.at(i, tokens[j]);
   }
-  return prepared(part);
+  return prepared(std::move(part));
 }
 
 ReadyViews ready_to_screen(const NeuronViews& views) {
@@ -89,11 +90,11 @@ std::vector<ReadyViews> all_ready(const std::vector<NeuronViews>& views, unsigne
   return ready;
 }
 
-std::size_t nearest(std::span<const double> row, const Matrix& among, bool up_to_sign) {
+std::size_t nearest(std::span<const float> row, const PreparedRows& among, bool up_to_sign) {
   std::size_t best = 0;
   double largest = -2;
   for (std::size_t j = 0; j < among.rows; ++j) {
-    const double signed_value = product(row, among.row(j));
+    const double signed_value = dot(row, among.row(j));
     const double value = up_to_sign ? std::abs(signed_value) : signed_value;
     if (value > largest) {
       largest = value;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <string_view>
 
+#include "base/parallel.h"
 #include "compare/dense.h"
 #include "compare/layer_looks.h"
 #include "tensor/reduce.h"
@@ -27,10 +28,10 @@ void standardise_columns(Matrix& matrix) {
       squares[j] += row[j] * row[j];
     }
   }
-  for (double& value : squares) value = value > 0 ? std::sqrt(value / count) : 1;
+  for (double& value : squares) value = value > 0 ? 1 / std::sqrt(value / count) : 1;
   for (std::size_t i = 0; i < matrix.rows; ++i) {
     const auto row = matrix.row(i);
-    for (std::size_t j = 0; j < row.size(); ++j) row[j] /= squares[j];
+    for (std::size_t j = 0; j < row.size(); ++j) row[j] *= squares[j];
   }
 }
 
@@ -38,7 +39,7 @@ double paired_similarity(std::span<const PreparedView> views, std::size_t i, std
   double with_sign = 0;
   double without = 0;
   for (const PreparedView& view : views) {
-    (view.up_to_sign ? without : with_sign) += product(view.subject->row(i), view.base->row(j));
+    (view.up_to_sign ? without : with_sign) += dot(view.subject->row(i), view.base->row(j));
   }
   return with_sign + std::abs(without);
 }
@@ -114,18 +115,6 @@ bool plainly_unpaired(std::span<const PreparedView> views, std::size_t count) {
   return own / looked_at - mean < 2.5 * std::sqrt(variance / looked_at);
 }
 
-std::optional<View> token_view(const Fingerprint& subject, const Fingerprint& base,
-                               std::string_view role, const CommonTokens& tokens) {
-  const Block* a = subject.block(role, -1);
-  const Block* b = base.block(role, -1);
-  if (a == nullptr || b == nullptr) return std::nullopt;
-  const SharedPlaces rows = common_token_places(*a, *b, tokens);
-  const auto cols = shared_places(a->cols, b->cols);
-  if (rows.subject.size() < fewest_units || cols.subject.size() < fewest_units) return std::nullopt;
-  return View{.subject = part_of(*a, rows.subject, cols.subject, true),
-              .base = part_of(*b, rows.base, cols.base, true)};
-}
-
 }  // namespace
 
 SharedPlaces shared_places(std::span<const std::uint64_t> subject,
@@ -164,11 +153,28 @@ SharedPlaces common_token_places(const Block& subject, const Block& base,
 
 Matrix part_of(const Block& block, std::span<const std::size_t> rows,
                std::span<const std::size_t> cols, bool transposed) {
-  Matrix part(transposed ? cols.size() : rows.size(), transposed ? rows.size() : cols.size());
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    for (std::size_t j = 0; j < cols.size(); ++j) {
-      const double value = static_cast<double>(block.values[rows[i] * block.cols.size() + cols[j]]);
-      (transposed ? part.at(j, i) : part.at(i, j)) = value;
+  const std::span<const float> values(block.values);
+  const std::size_t stride = block.cols.size();
+  // Places ascend, so as many as there are columns are all of them.
+  const bool all = cols.size() == stride;
+  if (!transposed) {
+    Matrix part(rows.size(), cols.size());
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      const auto from = values.subspan(rows[i] * stride, stride);
+      const auto to = part.row(i);
+      if (all) {
+        std::ranges::transform(from, to.begin(), [](float v) { return static_cast<double>(v); });
+      } else {
+        for (std::size_t j = 0; j < to.size(); ++j) to[j] = static_cast<double>(from[cols[j]]);
+      }
+    }
+    return part;
+  }
+  Matrix part(cols.size(), rows.size());
+  for (std::size_t j = 0; j < cols.size(); ++j) {
+    const auto to = part.row(j);
+    for (std::size_t i = 0; i < to.size(); ++i) {
+      to[i] = static_cast<double>(values[rows[i] * stride + cols[j]]);
     }
   }
   return part;
@@ -207,28 +213,34 @@ std::optional<Witness> neuron_witness(const Fingerprint& subject, int subject_la
   return std::nullopt;
 }
 
-std::optional<Witness> hidden_witness(const Fingerprint& subject, const Fingerprint& base,
-                                      const LayerMap& layers) {
-  std::vector<View> views;
-  const CommonTokens tokens = common_tokens(subject, base);
-  add_view(views, token_view(subject, base, "embed.tokens", tokens));
-  add_view(views, token_view(subject, base, "head.out", tokens));
-  // Sixteen layers say as much about one permutation as eighty.
-  for (const std::size_t place : spread_places(layers.size(), 16)) {
-    add_looks(views, attention_looks(), {.sketch = subject, .layer = layers[place].first},
-              {.sketch = base, .layer = layers[place].second});
-  }
-  return finished(std::move(views));
+std::optional<View> token_view(const Fingerprint& subject, const Fingerprint& base,
+                               std::string_view role, const CommonTokens& tokens) {
+  const Block* a = subject.block(role, -1);
+  const Block* b = base.block(role, -1);
+  if (a == nullptr || b == nullptr) return std::nullopt;
+  const SharedPlaces rows = common_token_places(*a, *b, tokens);
+  const auto cols = shared_places(a->cols, b->cols);
+  if (rows.subject.size() < fewest_units || cols.subject.size() < fewest_units) return std::nullopt;
+  return View{.subject = part_of(*a, rows.subject, cols.subject, true),
+              .base = part_of(*b, rows.base, cols.base, true)};
 }
 
-Matrix prepared(Matrix matrix) {
+PreparedRows in_floats(const Matrix& matrix) {
+  PreparedRows ready{.rows = matrix.rows, .cols = matrix.cols};
+  ready.values.resize(matrix.values.size());
+  std::ranges::transform(matrix.values, ready.values.begin(),
+                         [](double value) { return static_cast<float>(value); });
+  return ready;
+}
+
+PreparedRows prepared(Matrix matrix) {
   scale_rows(matrix);
   standardise_columns(matrix);
   scale_rows(matrix);
-  return matrix;
+  return in_floats(matrix);
 }
 
-std::vector<PreparedView> prepared_views(const Witness& witness, std::vector<Matrix>& owned) {
+std::vector<PreparedView> prepared_views(const Witness& witness, std::vector<PreparedRows>& owned) {
   owned.reserve(2 * witness.views.size());
   std::vector<PreparedView> views;
   views.reserve(witness.views.size());
@@ -249,18 +261,25 @@ bool plainly_unpaired(std::span<const PreparedView> views) {
          plainly_unpaired(views, units);
 }
 
-Matrix similarity(std::span<const PreparedView> views) {
+Matrix similarity(std::span<const PreparedView> views, unsigned threads) {
+  constexpr std::size_t rows_at_once = 32;
   Matrix total(views.front().subject->rows, views.front().base->rows);
   Matrix without(total.rows, total.cols);
-  std::vector<double> products(total.cols);
-  for (const PreparedView& view : views) {
-    Matrix& into = view.up_to_sign ? without : total;
-    for (std::size_t i = 0; i < total.rows; ++i) {
-      dots(view.subject->row(i), view.base->values, products);
-      const auto row = into.row(i);
-      for (std::size_t j = 0; j < row.size(); ++j) row[j] += products[j];
+  const std::size_t groups = (total.rows + rows_at_once - 1) / rows_at_once;
+  const auto failed = parallel_for(groups, threads, {}, [&](std::size_t group) {
+    const std::size_t end = std::min(total.rows, (group + 1) * rows_at_once);
+    std::vector<double> products(total.cols);
+    for (const PreparedView& view : views) {
+      Matrix& into = view.up_to_sign ? without : total;
+      for (std::size_t i = group * rows_at_once; i < end; ++i) {
+        dots(view.subject->row(i), view.base->values, products);
+        const auto row = into.row(i);
+        for (std::size_t j = 0; j < row.size(); ++j) row[j] += products[j];
+      }
     }
-  }
+    return std::optional<Problem>{};
+  });
+  check(!failed, "a product cannot fail");
   for (std::size_t i = 0; i < total.values.size(); ++i) {
     total.values[i] += std::abs(without.values[i]);
   }
@@ -274,7 +293,7 @@ Matrix similarity(const Witness& witness) {
 }
 
 Matrix rectangular_similarity(const Witness& witness) {
-  std::vector<Matrix> owned;
+  std::vector<PreparedRows> owned;
   return similarity(prepared_views(witness, owned));
 }
 

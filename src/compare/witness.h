@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -38,32 +39,38 @@ inline constexpr std::size_t fewest_units = 16;
 // Fewer shared sampled indices than this: a stage is `insufficient`.
 inline constexpr std::size_t fewest_shared = 20;
 
-// Residual dimensions through columns of q, k, v, rows of o, and columns of the
-// embeddings and the head for tokens both have: one witness for the model.
-std::optional<Witness> hidden_witness(const Fingerprint& subject, const Fingerprint& base,
-                                      const LayerMap& layers);
-
 // FFN neurons of one layer pair through gate, up (rows) and down (columns); where
 // the sides share too few residual dimensions, through their responses.
 std::optional<Witness> neuron_witness(const Fingerprint& subject, int subject_layer,
                                       const Fingerprint& base, int base_layer);
 
-// One side of a view, made ready: rows to unit length, columns centred and scaled
-// over the units, rows to unit length again.
-Matrix prepared(Matrix matrix);
+// One side of a view, made ready: rows to unit length, columns centred and scaled over
+// the units, rows to unit length again; rounded to floats, whose products are exact in
+// a double.
+struct PreparedRows {
+  std::size_t rows = 0;
+  std::size_t cols = 0;
+  std::vector<float> values = {};
+
+  std::span<const float> row(std::size_t index) const {
+    return {values.data() + index * cols, cols};
+  }
+};
+PreparedRows prepared(Matrix matrix);
+PreparedRows in_floats(const Matrix& matrix);
 
 struct PreparedView {
-  const Matrix* subject = nullptr;  // owned by the caller
-  const Matrix* base = nullptr;
+  const PreparedRows* subject = nullptr;  // owned by the caller
+  const PreparedRows* base = nullptr;
   bool up_to_sign = false;
 };
 
-// The views of a witness made ready; the matrices they point at are put in `owned`.
-std::vector<PreparedView> prepared_views(const Witness& witness, std::vector<Matrix>& owned);
+// The views of a witness made ready; the rows they point at are put in `owned`.
+std::vector<PreparedView> prepared_views(const Witness& witness, std::vector<PreparedRows>& owned);
 
 // Units × units: cosines of prepared views, summed; those up to a sign are added
 // first and then taken without it. O(units² · features).
-Matrix similarity(std::span<const PreparedView> views);
+Matrix similarity(std::span<const PreparedView> views, unsigned threads = 1);
 
 // The same from raw views. Preparing removes common offsets, massive dimensions and
 // scales folded into a norm. Nothing here looks at an index, so under the null
@@ -88,6 +95,11 @@ struct CommonTokens {
   std::vector<std::size_t> base_places = {};
 };
 CommonTokens common_tokens(const Fingerprint& subject, const Fingerprint& base);
+
+// Residual dimensions through the columns of the embeddings (or the head) for tokens
+// both have.
+std::optional<View> token_view(const Fingerprint& subject, const Fingerprint& base,
+                               std::string_view role, const CommonTokens& tokens);
 
 // Positions in two ascending lists of the values they share.
 struct SharedPlaces {

@@ -91,7 +91,10 @@ std::vector<T> Reader::array(const std::string& name, std::string_view type,
 }
 
 void require_finite(std::span<const float> values, const std::string& name) {
-  if (!std::ranges::all_of(values, [](float value) { return std::isfinite(value); })) {
+  // Without leaving early, so that the loop becomes vectors: x - x is 0 of finite x only.
+  int other = 0;
+  for (const float value : values) other += value - value == 0 ? 0 : 1;
+  if (other > 0) {
     malformed_fingerprint("the array " + name + " holds a value that is not finite");
   }
 }

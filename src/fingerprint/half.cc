@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/problem.h"
+#include "tensor/tensor.h"
 
 namespace pedigree {
 namespace {
@@ -14,6 +15,18 @@ constexpr int low_shift = 11;  // bits of precision of the first half
 double power_of_two(int exponent) {
   check(exponent >= -1022 && exponent <= 1023, "a scale beyond double");
   return std::bit_cast<double>(static_cast<std::uint64_t>(exponent + 1023) << 52U);
+}
+
+// What 16 bits are worth is said once, where element types are.
+void decode(std::span<const std::uint16_t> halves, std::span<float> out) {
+  static const ElementType& type = *find_element_type("F16");
+  type.decode(std::as_bytes(halves), out);
+}
+
+std::vector<float> decoded(std::span<const std::uint16_t> halves) {
+  std::vector<float> values(halves.size());
+  decode(halves, values);
+  return values;
 }
 
 }  // namespace
@@ -35,14 +48,9 @@ std::uint16_t half_bits(float value) {
 }
 
 float half_value(std::uint16_t bits) {
-  const auto sign = static_cast<std::uint32_t>(bits & 0x8000U) << 16U;
-  const std::uint32_t magnitude = bits & 0x7FFFU;
-  if (magnitude < 0x400U) {
-    const float value = static_cast<float>(magnitude) * 0x1p-24F;
-    return std::bit_cast<float>(std::bit_cast<std::uint32_t>(value) | sign);
-  }
-  const std::uint32_t rebias = magnitude >= 0x7C00U ? 0x7000'0000U : 0x3800'0000U;
-  return std::bit_cast<float>(((magnitude << 13U) + rebias) | sign);
+  float value = 0;
+  decode({&bits, 1}, {&value, 1});
+  return value;
 }
 
 float scaled(float value, int exponent) {
@@ -61,32 +69,34 @@ int scale_exponent(std::span<const float> values) {
 
 HalfPair to_halves(std::span<const float> values, bool keep_low) {
   HalfPair halves = {.exponent = scale_exponent(values)};
-  halves.high.reserve(values.size());
-  bool lost = false;
-  for (const float value : values) {
-    const float whole = scaled(value, halves.exponent);
-    halves.high.push_back(half_bits(whole));
-    lost = lost || half_value(halves.high.back()) != whole;
-  }
-  if (!lost || !keep_low) return halves;
-  halves.low.reserve(values.size());
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    const float rest = scaled(values[i], halves.exponent) - half_value(halves.high[i]);
-    halves.low.push_back(half_bits(scaled(rest, low_shift)));
-  }
+  std::vector<float> whole(values.size());
+  std::ranges::transform(values, whole.begin(),
+                         [&](float value) { return scaled(value, halves.exponent); });
+  halves.high.resize(values.size());
+  std::ranges::transform(whole, halves.high.begin(), half_bits);
+  if (!keep_low) return halves;
+  const std::vector<float> kept = decoded(halves.high);
+  if (std::ranges::equal(kept, whole)) return halves;
+  halves.low.resize(values.size());
+  std::ranges::transform(whole, kept, halves.low.begin(), [](float value, float high) {
+    return half_bits(scaled(value - high, low_shift));
+  });
   return halves;
 }
 
 std::vector<float> from_halves(const HalfPair& halves) {
   check(halves.low.empty() || halves.low.size() == halves.high.size(), "halves of unequal length");
-  std::vector<float> values;
-  values.reserve(halves.high.size());
-  const double low_scale = power_of_two(-low_shift);
   const double scale = power_of_two(-halves.exponent);
-  for (std::size_t i = 0; i < halves.high.size(); ++i) {
-    auto value = static_cast<double>(half_value(halves.high[i]));
-    if (!halves.low.empty()) value += static_cast<double>(half_value(halves.low[i])) * low_scale;
-    values.push_back(static_cast<float>(value * scale));
+  std::vector<float> values = decoded(halves.high);
+  if (halves.low.empty()) {
+    for (float& value : values) value = static_cast<float>(static_cast<double>(value) * scale);
+    return values;
+  }
+  const double low_scale = power_of_two(-low_shift);
+  const std::vector<float> rest = decoded(halves.low);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const double both = static_cast<double>(values[i]) + static_cast<double>(rest[i]) * low_scale;
+    values[i] = static_cast<float>(both * scale);
   }
   return values;
 }

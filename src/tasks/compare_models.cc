@@ -21,6 +21,9 @@ Report compared(const CompareRequest& request, OpenedStore& store) {
     fail(report, salt.error());
     return report;
   }
+  if (!request.bases.empty()) {
+    store.open_ahead(request.subject, request.bases.front(), request.run.threads);
+  }
   const auto subject = store.open(request.subject);
   if (!subject) {
     fail(report, subject.error());

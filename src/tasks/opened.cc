@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/files.h"
+#include "base/parallel.h"
 #include "fingerprint/sampling.h"
 #include "model/contradictions.h"
 #include "tasks/tasks.h"
@@ -71,17 +72,37 @@ Result<std::shared_ptr<Opened>> open_argument(const std::string& path) {
   return opened;
 }
 
-Result<std::shared_ptr<Opened>> OpenedStore::open(const std::string& path) {
+std::shared_ptr<Opened> OpenedStore::kept(const std::string& path) {
   const auto at = std::ranges::find(recent_, path, [](const auto& each) { return each->path; });
-  if (at != recent_.end()) {
-    recent_.splice(recent_.begin(), recent_, at);
-    return recent_.front();
-  }
+  if (at == recent_.end()) return nullptr;
+  recent_.splice(recent_.begin(), recent_, at);
+  return recent_.front();
+}
+
+Result<std::shared_ptr<Opened>> OpenedStore::open(const std::string& path) {
+  if (auto opened = kept(path)) return opened;
   auto opened = open_argument(path);
   if (!opened) return opened;
   recent_.push_front(*opened);
   make_room();
   return opened;
+}
+
+void OpenedStore::open_ahead(const std::string& first, const std::string& second,
+                             unsigned threads) {
+  if (first == second || kept(first) || kept(second)) return;
+  const std::array<const std::string*, 2> paths = {&first, &second};
+  std::array<std::shared_ptr<Opened>, 2> opened;
+  const auto failed =
+      parallel_for(paths.size(), threads, {}, [&](std::size_t i) -> std::optional<Problem> {
+        if (auto one = open_argument(*paths[i])) opened[i] = std::move(*one);
+        return std::nullopt;
+      });
+  check(!failed, "opening ahead leaves its problems to open()");
+  for (auto& each : opened) {
+    if (each) recent_.push_front(std::move(each));
+  }
+  make_room();
 }
 
 void OpenedStore::make_room() {

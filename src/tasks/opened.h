@@ -34,7 +34,11 @@ class OpenedStore {
  public:
   Result<std::shared_ptr<Opened>> open(const std::string& path);
 
+  // Opens two at the same time, so that open() finds them; what fails is left to open().
+  void open_ahead(const std::string& first, const std::string& second, unsigned threads);
+
  private:
+  std::shared_ptr<Opened> kept(const std::string& path);
   void make_room();
 
   std::list<std::shared_ptr<Opened>> recent_;  // last used first

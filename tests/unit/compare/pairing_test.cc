@@ -68,7 +68,7 @@ LayerMap map_between(const Fingerprint& subject, const Fingerprint& base) {
 }
 
 bool is_ruled_out(const Fingerprint& subject, const Fingerprint& base) {
-  std::vector<Matrix> owned;
+  std::vector<PreparedRows> owned;
   return plainly_unpaired(prepared_views(*neuron_witness(subject, 0, base, 0), owned));
 }
 

@@ -101,11 +101,11 @@ TEST_CASE("negating any unit only negates its row, whatever is done to make rows
   for (std::size_t i = 0; i < raw.rows; i += 2) {
     for (double& value : flipped.row(i)) value = -value;
   }
-  const Matrix a = signed_rows(raw);
-  const Matrix b = signed_rows(flipped);
+  const PreparedRows a = signed_rows(raw);
+  const PreparedRows b = signed_rows(flipped);
   for (std::size_t i = 0; i < raw.rows; ++i) {
     for (std::size_t j = 0; j < raw.cols; ++j) {
-      CHECK(b.at(i, j) == (i % 2 == 0 ? -a.at(i, j) : a.at(i, j)));
+      CHECK(b.row(i)[j] == (i % 2 == 0 ? -a.row(i)[j] : a.row(i)[j]));
     }
   }
 }
