@@ -15,7 +15,7 @@
 namespace pedigree {
 namespace {
 
-constexpr std::size_t deep = 256;  // of a block
+constexpr std::size_t deep = 512;  // of a block
 constexpr std::size_t block_rows = 16 * tile_rows;
 
 // `count` columns of `from` (… × width), `step` side by side, zeros behind the last.
