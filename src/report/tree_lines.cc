@@ -167,12 +167,16 @@ std::string tests_in_words(const Tree& tree) {
   return text;
 }
 
+std::string counted_models(std::size_t count) {
+  return fmt::format("{} model{}", count, count == 1 ? "" : "s");
+}
+
 std::string heading_of(const Tree& tree, std::size_t family) {
   std::size_t here = 0;
   for (const std::size_t member : tree.families[family].members) {
     here += tree.nodes[member].is_missing ? 0U : 1U;
   }
-  return fmt::format("Family of {} models", here);
+  return "Family of " + counted_models(here);
 }
 
 std::vector<std::size_t> families_with_relatives(const Tree& tree) {

@@ -34,6 +34,7 @@ std::string oldest_in_words(const Tree& tree, const TreeFamily& family);
 std::string unplaced_in_words(const Tree& tree, const TreeFamily& family);
 std::string tree_legend();
 std::string tests_in_words(const Tree& tree);
+std::string counted_models(std::size_t count);  // "1 model", "2 models"
 std::string heading_of(const Tree& tree, std::size_t family);
 
 // Families of one model without relatives come after the others.

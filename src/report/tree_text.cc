@@ -70,7 +70,7 @@ std::string tree_text(const Report& report, const RenderOptions& options) {
   if (!report.tree) return {};
   const Tree& tree = *report.tree;
   TextPage page(options.width, options.colour);
-  page.heading(fmt::format("pedigree tree · {} models", tree.given()));
+  page.heading("pedigree tree · " + counted_models(tree.given()));
   page.blank();
   page.labelled("Tests", tests_in_words(tree), label_width);
   for (const std::size_t family : families_with_relatives(tree)) put_family(page, tree, family);

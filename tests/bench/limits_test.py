@@ -68,8 +68,25 @@ def check_digest(pedigree, folder):
          "times slower")
 
 
+# Sampling is linear in the models; deep tests are at most 4 + 8 a model (docs/decisions/0013).
+def check_tree(pedigree):
+    models = [str(ROOT / "fixtures" / "models" / name)
+              for name in ("A", "A-ft", "A-cpt", "A-lora", "A-partial", "B", "C", "E")]
+    command = [pedigree, "tree", "-o", "json", "--no-progress"]
+    few, many = (measured([*command, "--quick", *models[:count]]).read_bytes for count in (4, 8))
+    hold("tree of twice the models samples", many / few, 2.2, "times the bytes")
+    run = measured([*command, *models])
+    tests = json.loads(run.stdout)["tests"]
+    hold("tree tests deeply", tests["deep_pairs"], 12 * len(models), "pairs")
+    largest = max(weight_bytes(pathlib.Path(model)) for model in models)
+    # Both sides once a stage that reads whole matrices, of pairs tested and of edges shown.
+    hold("tree reads", (run.read_bytes - many) / largest,
+         8 * (tests["deep_pairs"] + len(models)), "times a model")
+
+
 def main():
     pedigree = sys.argv[1]
+    check_tree(pedigree)
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         for name, options in (("holes", ["--sparse"]), ("real", ["--gb", "1"])):
