@@ -7,28 +7,11 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <span>
 #include <vector>
 
+#include "tensor/matrix.h"
+
 namespace pedigree {
-
-// A dense row-major matrix of doubles.
-struct Matrix {
-  std::size_t rows = 0;
-  std::size_t cols = 0;
-  std::vector<double> values = {};
-
-  Matrix() = default;
-  Matrix(std::size_t row_count, std::size_t col_count)
-      : rows(row_count), cols(col_count), values(row_count * col_count) {}
-
-  double& at(std::size_t row, std::size_t col) { return values[row * cols + col]; }
-  double at(std::size_t row, std::size_t col) const { return values[row * cols + col]; }
-  std::span<double> row(std::size_t index) { return {values.data() + index * cols, cols}; }
-  std::span<const double> row(std::size_t index) const {
-    return {values.data() + index * cols, cols};
-  }
-};
 
 // For each row the column it is paired with; rows <= cols. Every value finite.
 // Rows and columns are relabelled by permutations drawn from `seed` before the

@@ -12,6 +12,7 @@ namespace pedigree {
 namespace {
 
 constexpr std::size_t most_anchors = 256;
+constexpr double weakest = 1e-12;  // logs of less would be rounding
 constexpr std::uint64_t matching_seed = 0x636F75706C65ULL;
 
 using Places = std::vector<std::pair<std::size_t, std::size_t>>;
@@ -27,15 +28,18 @@ Places common_probes(const CoupledNeurons& subject, const CoupledNeurons& base) 
   return common;
 }
 
-// Columns of one side's strengths, each less its mean over the neurons.
+// Logs of one side's strengths by column, each less its mean over the neurons.
 Matrix centred_columns(const Matrix& strengths, const Places& probes, bool of_subject) {
   Matrix part(strengths.rows, probes.size());
   for (std::size_t j = 0; j < probes.size(); ++j) {
     const std::size_t from = of_subject ? probes[j].first : probes[j].second;
     double mean = 0;
-    for (std::size_t i = 0; i < strengths.rows; ++i) mean += strengths.at(i, from);
+    for (std::size_t i = 0; i < strengths.rows; ++i) {
+      part.at(i, j) = std::log(std::max(weakest, strengths.at(i, from)));
+      mean += part.at(i, j);
+    }
     mean /= static_cast<double>(strengths.rows);
-    for (std::size_t i = 0; i < strengths.rows; ++i) part.at(i, j) = strengths.at(i, from) - mean;
+    for (std::size_t i = 0; i < strengths.rows; ++i) part.at(i, j) -= mean;
   }
   return part;
 }
@@ -69,8 +73,9 @@ std::vector<Proposal> best_pairs(std::span<const PreparedView> views) {
 }
 
 bool cannot_correspond(const CoupledNeurons& subject, const CoupledNeurons& base) {
+  const bool by_rows = subject.first.rows > 0 && base.first.rows > 0;
   return subject.neurons.empty() || base.neurons.empty() || subject.gated != base.gated ||
-         subject.first.cols != base.first.cols;
+         (by_rows && subject.first.cols != base.first.cols);
 }
 
 // Neurons that first and second strengths give the same partner.
@@ -121,43 +126,29 @@ struct Anchored {
   Proposal pair = {};
 };
 
-Anchors rows_of(std::span<const Anchored> chosen, const std::vector<CoupledNeurons>& subject,
-                const std::vector<CoupledNeurons>& base) {
-  const std::size_t width = chosen.empty() ? 0 : subject[chosen.front().subject_layer].first.cols;
-  Anchors anchors{.subject = Matrix(chosen.size(), width), .base = Matrix(chosen.size(), width)};
-  for (std::size_t i = 0; i < chosen.size(); ++i) {
-    const auto mine = subject[chosen[i].subject_layer].first.row(chosen[i].pair.subject);
-    const auto theirs = base[chosen[i].base_layer].first.row(chosen[i].pair.base);
-    std::ranges::copy(mine, anchors.subject.row(i).begin());
-    std::ranges::copy(theirs, anchors.base.row(i).begin());
+Anchors anchors_from(std::span<const Anchored> chosen) {
+  Anchors anchors;
+  for (const Anchored& each : chosen) {
+    anchors.subject.push_back({.layer = each.subject_layer, .neuron = each.pair.subject});
+    anchors.base.push_back({.layer = each.base_layer, .neuron = each.pair.base});
   }
   return anchors;
 }
 
-// Row by row less its mean.
-void centre(Matrix& matrix) {
-  for (std::size_t i = 0; i < matrix.rows; ++i) {
-    const auto row = matrix.row(i);
-    double total = 0;
-    for (const double value : row) total += value;
-    for (double& value : row) value -= total / static_cast<double>(row.size());
-  }
-}
-
 class Halves {
  public:
-  Halves(const std::vector<CoupledNeurons>& subject, const std::vector<CoupledNeurons>& base,
+  Halves(const CoupledSide& subject, const CoupledSide& base,
          const std::function<bool(int side, int i, int j)>& duplicates, unsigned threads)
-      : subject_(subject), base_(base), duplicates_(duplicates), threads_(threads) {}
+      : subject_side_(subject), base_side_(base), duplicates_(duplicates), threads_(threads) {}
 
   Couplings run(bool same_depth) {
     propose(counterparts(subject_, base_, same_depth, threads_));
     std::vector<TwoView> halves;
     for (const std::size_t half : {std::size_t{0}, std::size_t{1}}) {
-      const Anchors anchors = anchors_from(half);
-      result_.anchors =
-          half == 0 ? anchors.subject.rows : std::min(result_.anchors, anchors.subject.rows);
-      if (anchors.subject.rows < fewest_shared) return std::move(result_);
+      const Anchors anchors = anchors_in(half);
+      const std::size_t count = anchors.subject.size();
+      result_.anchors = half == 0 ? count : std::min(result_.anchors, count);
+      if (count < fewest_shared) return std::move(result_);
       halves.push_back(judged(1 - half, anchors));
     }
     result_.applicable = true;
@@ -187,7 +178,7 @@ class Halves {
   }
 
   // The surest of the layers at even (0) or odd (1) places.
-  Anchors anchors_from(std::size_t half) const {
+  Anchors anchors_in(std::size_t half) const {
     std::vector<Anchored> chosen;
     for (std::size_t a = half; a < proposals_.size(); a += 2) {
       chosen.insert(chosen.end(), proposals_[a].begin(), proposals_[a].end());
@@ -195,19 +186,15 @@ class Halves {
     std::ranges::stable_sort(chosen, std::greater{},
                              [](const Anchored& each) { return each.pair.cosine; });
     if (chosen.size() > most_anchors) chosen.resize(most_anchors);
-    return rows_of(chosen, subject_, base_);
+    return anchors_from(chosen);
   }
 
   TwoView judged(std::size_t half, const Anchors& anchors) const {
-    std::vector<NeuronViews> mine;
-    for (std::size_t a = half; a < subject_.size(); a += 2) {
-      mine.push_back(anchored_views(subject_[a], anchors.subject, threads_));
-    }
-    std::vector<NeuronViews> theirs;
-    theirs.reserve(base_.size());
-    for (const CoupledNeurons& layer : base_) {
-      theirs.push_back(anchored_views(layer, anchors.base, threads_));
-    }
+    std::vector<std::size_t> places;
+    for (std::size_t a = half; a < subject_.size(); a += 2) places.push_back(a);
+    const auto mine = anchored_views(subject_side_, places, anchors.subject, threads_);
+    const auto theirs =
+        anchored_views(base_side_, first_indices(base_.size()), anchors.base, threads_);
     return two_view(mine, theirs, duplicates_, threads_);
   }
 
@@ -245,8 +232,10 @@ class Halves {
     });
   }
 
-  const std::vector<CoupledNeurons>& subject_;
-  const std::vector<CoupledNeurons>& base_;
+  const CoupledSide& subject_side_;
+  const CoupledSide& base_side_;
+  const std::vector<CoupledNeurons>& subject_ = subject_side_.layers;
+  const std::vector<CoupledNeurons>& base_ = base_side_.layers;
   const std::function<bool(int side, int i, int j)>& duplicates_;
   unsigned threads_;
   std::vector<std::vector<Anchored>> proposals_;
@@ -264,31 +253,19 @@ std::vector<Proposal> proposed_partners(const CoupledNeurons& subject, const Cou
   return best_pairs(views);
 }
 
-NeuronViews anchored_views(const CoupledNeurons& neurons, const Matrix& anchors, unsigned threads) {
-  NeuronViews views{
-      .place = {.layer = neurons.layer}, .neurons = neurons.neurons, .gated = neurons.gated};
-  if (neurons.neurons.empty()) return views;
-  views.first = times_transposed(neurons.first, anchors, threads);
-  views.second = times_transposed(neurons.second, anchors, threads);
-  centre(views.first);
-  centre(views.second);
-  regress_on_first(views.first, views.second);
-  return views;
-}
-
-Couplings couplings(const std::vector<CoupledNeurons>& subject,
-                    const std::vector<CoupledNeurons>& base, bool same_depth,
+Couplings couplings(const CoupledSide& subject, const CoupledSide& base, bool same_depth,
                     const std::function<bool(int side, int i, int j)>& duplicates,
                     unsigned threads) {
   return Halves(subject, base, duplicates, threads).run(same_depth);
 }
 
-Anchors anchors_of(const TwoView& seen, const std::vector<CoupledNeurons>& subject,
-                   const std::vector<CoupledNeurons>& base) {
+Anchors anchors_of(const TwoView& seen, const CoupledSide& subject, const CoupledSide& base) {
   std::vector<Anchored> chosen;
   for (std::size_t place = 0; place < seen.map.size(); ++place) {
-    const auto mine = std::ranges::find(subject, seen.map[place].first, &CoupledNeurons::layer);
-    const auto theirs = std::ranges::find(base, seen.map[place].second, &CoupledNeurons::layer);
+    const auto mine =
+        std::ranges::find(subject.layers, seen.map[place].first, &CoupledNeurons::layer);
+    const auto theirs =
+        std::ranges::find(base.layers, seen.map[place].second, &CoupledNeurons::layer);
     const NeuronPairs& pairs = seen.neurons[place];
     for (const std::size_t i :
          spread_places(pairs.size(), std::max<std::size_t>(1, most_anchors / seen.map.size()))) {
@@ -296,13 +273,13 @@ Anchors anchors_of(const TwoView& seen, const std::vector<CoupledNeurons>& subje
         return static_cast<std::size_t>(std::ranges::lower_bound(neurons, neuron) -
                                         neurons.begin());
       };
-      chosen.push_back({.subject_layer = static_cast<std::size_t>(mine - subject.begin()),
-                        .base_layer = static_cast<std::size_t>(theirs - base.begin()),
+      chosen.push_back({.subject_layer = static_cast<std::size_t>(mine - subject.layers.begin()),
+                        .base_layer = static_cast<std::size_t>(theirs - base.layers.begin()),
                         .pair = {.subject = at(mine->neurons, pairs[i].first),
                                  .base = at(theirs->neurons, pairs[i].second)}});
     }
   }
-  return rows_of(chosen, subject, base);
+  return anchors_from(chosen);
 }
 
 }  // namespace pedigree

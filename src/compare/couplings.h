@@ -14,7 +14,7 @@
 #include <functional>
 #include <vector>
 
-#include "compare/coupling_strengths.h"
+#include "compare/anchors.h"
 #include "compare/two_view.h"
 
 namespace pedigree {
@@ -30,15 +30,6 @@ struct Proposal {
 std::vector<Proposal> proposed_partners(const CoupledNeurons& subject, const CoupledNeurons& base);
 inline constexpr std::size_t fewest_probes = 12;
 
-// First rows of corresponding neurons, row by row.
-struct Anchors {
-  Matrix subject = {};
-  Matrix base = {};
-};
-
-// The neurons of a layer as its anchors see them.
-NeuronViews anchored_views(const CoupledNeurons& neurons, const Matrix& anchors, unsigned threads);
-
 struct Couplings {
   bool applicable = false;  // there were anchors on either half
   std::size_t probes = 0;   // of the layer that has fewest
@@ -49,14 +40,19 @@ struct Couplings {
 };
 
 // Layers in order on both sides. Those of one number stand against each other where
-// `same_depth`; otherwise each subject layer with the one it agrees best with.
-Couplings couplings(const std::vector<CoupledNeurons>& subject,
-                    const std::vector<CoupledNeurons>& base, bool same_depth,
+// `same_depth`; otherwise each subject layer with the one it agrees best with. Of a side with
+// products only, a layer is judged where they reach all anchors.
+Couplings couplings(const CoupledSide& subject, const CoupledSide& base, bool same_depth,
                     const std::function<bool(int side, int i, int j)>& duplicates,
                     unsigned threads);
 
+// Corresponding neurons.
+struct Anchors {
+  AnchorPlaces subject = {};
+  AnchorPlaces base = {};
+};
+
 // What `seen` paired, as anchors for the layers that were not looked at.
-Anchors anchors_of(const TwoView& seen, const std::vector<CoupledNeurons>& subject,
-                   const std::vector<CoupledNeurons>& base);
+Anchors anchors_of(const TwoView& seen, const CoupledSide& subject, const CoupledSide& base);
 
 }  // namespace pedigree

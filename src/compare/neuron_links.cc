@@ -4,7 +4,7 @@
 
 #include "compare/alignment.h"
 #include "compare/dense.h"
-#include "model/weights.h"
+#include "fingerprint/residual_rows.h"
 
 namespace pedigree {
 namespace {
@@ -42,24 +42,11 @@ Result<Matrix> neuron_rows(const Model& model, const std::pair<FfnPlace, FfnPart
                            const std::vector<std::uint64_t>& dimensions) {
   const CanonicalTensor* tensor = find_part(model, matrix.first, matrix.second);
   if (tensor == nullptr) return Matrix{};
-  const bool down = matrix.second == FfnPart::down;
-  const std::uint64_t units = down ? tensor->cols : tensor->rows;
-  const std::uint64_t width = down ? tensor->rows : tensor->cols;
-  if (*std::ranges::max_element(neurons) >= units ||
-      *std::ranges::max_element(dimensions) >= width) {
+  if (*std::ranges::max_element(neurons) >= units_of(*tensor) ||
+      *std::ranges::max_element(dimensions) >= residual_width_of(*tensor)) {
     return Matrix{};
   }
-  const auto values = down ? read_block(model, *tensor, dimensions, neurons)
-                           : read_block(model, *tensor, neurons, dimensions);
-  if (!values) return std::unexpected(values.error());
-  Matrix rows(neurons.size(), dimensions.size());
-  for (std::size_t i = 0; i < rows.rows; ++i) {
-    for (std::size_t j = 0; j < rows.cols; ++j) {
-      const std::size_t from = down ? j * rows.rows + i : i * rows.cols + j;
-      rows.at(i, j) = static_cast<double>((*values)[from]);
-    }
-  }
-  return rows;
+  return residual_rows(model, *tensor, neurons, dimensions);
 }
 
 }  // namespace

@@ -99,8 +99,7 @@ std::vector<NeuronViews> views_of(const std::vector<NeuronAnswers>& answers,
 }
 
 bool can_be_viewed(const Side& side) {
-  return side.weights != nullptr ||
-         (side.sketch.deep_scheme == deep_scheme_id() && !has_experts(side.sketch));
+  return side.weights != nullptr || (keeps_answers(side.sketch) && !has_experts(side.sketch));
 }
 
 Result<ViewsOfBoth> views_of_both(const Side& subject, const Side& base, const CommonTokens& tokens,

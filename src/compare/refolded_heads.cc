@@ -6,6 +6,7 @@
 
 #include "compare/assignment.h"
 #include "compare/dense.h"
+#include "fingerprint/residual_rows.h"
 #include "model/weights.h"
 
 namespace pedigree {
@@ -30,23 +31,10 @@ Result<Matrix> read_part(const Model& model, std::string_view role, int layer,
                          const Numbers& dimensions) {
   const CanonicalTensor* tensor = model.find(role, layer);
   if (tensor == nullptr) return Matrix{};
-  const bool writes = role == "attn.o";
-  const std::uint64_t units = writes ? tensor->cols : tensor->rows;
-  const std::uint64_t width = writes ? tensor->rows : tensor->cols;
-  if (dimensions.empty() || dimensions.back() >= width) return Matrix{};
-  Numbers every(units);
-  std::ranges::copy(std::views::iota(std::uint64_t{0}, units), every.begin());
-  const auto values = writes ? read_block(model, *tensor, dimensions, every)
-                             : read_block(model, *tensor, every, dimensions);
-  if (!values) return std::unexpected(values.error());
-  Matrix part(units, dimensions.size());
-  for (std::size_t i = 0; i < part.rows; ++i) {
-    for (std::size_t j = 0; j < part.cols; ++j) {
-      part.at(i, j) =
-          static_cast<double>((*values)[writes ? j * part.rows + i : i * part.cols + j]);
-    }
-  }
-  return part;
+  if (dimensions.empty() || dimensions.back() >= residual_width_of(*tensor)) return Matrix{};
+  Numbers every(units_of(*tensor));
+  std::ranges::copy(std::views::iota(std::uint64_t{0}, every.size()), every.begin());
+  return residual_rows(model, *tensor, every, dimensions);
 }
 
 std::optional<Problem> multiply_by_gain(Attention& attention, const Model& model, int layer,

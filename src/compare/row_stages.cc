@@ -17,13 +17,10 @@ namespace pedigree {
 namespace {
 
 using Outcome = Evidence::Outcome;
-using Layers = std::vector<CoupledNeurons>;
 
 // Of the side with fewer neurons, looked up among these of the other (decision 9).
 constexpr std::size_t chosen_here = 256;
 constexpr std::size_t chosen_there = 768;
-constexpr std::uint64_t wide = 1024;  // residual dimensions; above, half of the layers
-constexpr std::size_t most_layers = 8;
 
 std::vector<int> all_layers(std::uint64_t depth) {
   std::vector<int> layers(static_cast<std::size_t>(depth));
@@ -33,27 +30,23 @@ std::vector<int> all_layers(std::uint64_t depth) {
 
 // Evenly spread where both have as many; otherwise all, or both ends, which is what
 // pruning and up-scaling leave in place.
-std::vector<int> layers_to_look_at(std::uint64_t depth, bool same_depth, std::size_t most) {
-  std::vector<int> layers = all_layers(depth);
+std::vector<int> layers_to_look_at(const Architecture& mine, bool same_depth) {
+  const std::size_t most = coupled_layers(mine).size();
+  std::vector<int> layers = all_layers(mine.layers);
   if (layers.size() <= most) return layers;
-  if (!same_depth) {
-    const auto half = static_cast<std::ptrdiff_t>(most / 2);
-    layers.erase(layers.begin() + half, layers.end() - half);
-    return layers;
-  }
-  std::vector<int> spread;
-  for (const std::size_t place : spread_places(layers.size(), most)) {
-    spread.push_back(layers[place]);
-  }
-  return spread;
+  if (same_depth) return coupled_layers(mine);
+  const auto half = static_cast<std::ptrdiff_t>(most / 2);
+  layers.erase(layers.begin() + half, layers.end() - half);
+  return layers;
 }
 
 // Is there a layer of either side that could be one of the other's?
-bool any_comparable(const Layers& subject, const Layers& base) {
-  return std::ranges::any_of(subject, [&](const CoupledNeurons& mine) {
-    return !mine.neurons.empty() && std::ranges::any_of(base, [&](const CoupledNeurons& theirs) {
-      return !theirs.neurons.empty() && theirs.gated == mine.gated;
-    });
+bool any_comparable(const CoupledSide& subject, const CoupledSide& base) {
+  return std::ranges::any_of(subject.layers, [&](const CoupledNeurons& mine) {
+    return !mine.neurons.empty() &&
+           std::ranges::any_of(base.layers, [&](const CoupledNeurons& theirs) {
+             return !theirs.neurons.empty() && theirs.gated == mine.gated;
+           });
   });
 }
 
@@ -86,9 +79,11 @@ class Stages {
                   "The two have residual streams of different widths, which no change of basis "
                   "turns into each other.");
     }
-    if (subject_.weights == nullptr || base_.weights == nullptr) return without_weights();
-    auto subject = read(subject_, theirs_, few_here());
-    auto base = read(base_, mine_, !few_here());
+    for (const Side* side : {&subject_, &base_}) {
+      if (const std::string lacking = lacking_in(*side); !lacking.empty()) return without(lacking);
+    }
+    auto subject = read(subject_);
+    auto base = read(base_);
     if (!subject || !base) return give_up(subject ? base.error() : subject.error());
     if (!any_comparable(*subject, *base)) {
       return note(Outcome::not_applicable,
@@ -97,8 +92,10 @@ class Stages {
     }
     recovered(*subject, *base);
     if (search_.problem || search_.stage) return;
-    for (auto& [layers, side] : {std::pair(&*subject, &subject_), std::pair(&*base, &base_)}) {
-      auto problem = add_strengths(*side->weights, *layers, options_.threads, options_.progress);
+    for (auto& [neurons, side] : {std::pair(&*subject, &subject_), std::pair(&*base, &base_)}) {
+      if (side->weights == nullptr) continue;
+      auto problem =
+          add_strengths(*side->weights, neurons->layers, options_.threads, options_.progress);
       if (problem) return give_up(*problem);
     }
     coupled(*subject, *base);
@@ -106,8 +103,13 @@ class Stages {
 
  private:
   bool same_depth() const { return mine_.layers == theirs_.layers; }
-  bool few_here() const { return mine_.ffn <= theirs_.ffn; }
-  std::size_t most() const { return mine_.hidden > wide ? most_layers / 2 : most_layers; }
+  bool all_weights() const { return subject_.weights != nullptr && base_.weights != nullptr; }
+
+  // What a fingerprint keeps is few.
+  std::size_t chosen_of(const Side& side) const {
+    const bool fewer = &side == &subject_ ? mine_.ffn <= theirs_.ffn : mine_.ffn > theirs_.ffn;
+    return all_weights() && fewer ? chosen_here : chosen_there;
+  }
 
   void give_up(const Problem& problem) { search_.problem = problem; }
 
@@ -118,18 +120,42 @@ class Stages {
                                 .because = std::move(because)});
   }
 
-  void without_weights() {
-    note(Outcome::insufficient, "Couplings need the weights of both sides.");
-    if (!search_.all_stages_ran) return;
-    search_.all_stages_ran = false;
-    search_.missing = "couplings between neurons need the weights of both sides";
+  // In words; empty where the side has all that couplings need.
+  std::string lacking_in(const Side& side) const {
+    if (side.weights != nullptr) return {};
+    if (!can_be_viewed(side) || !keeps_couplings(side.sketch)) {
+      return "couplings between neurons need the weights of both sides, or a fingerprint's deep "
+             "part that keeps them";
+    }
+    const Architecture& architecture = side.sketch.architecture;
+    const std::size_t kept = coupled_layers(architecture).size();
+    if (same_depth() || kept == architecture.layers) return {};
+    return fmt::format(
+        "a fingerprint keeps couplings of {} of the {} layers, which say nothing beside a model "
+        "of another depth",
+        kept, architecture.layers);
   }
 
-  Result<Layers> read(const Side& side, const Architecture& other, bool few) const {
-    const std::uint64_t depth = side.sketch.architecture.layers;
-    return coupled_neurons(*side.weights,
-                           {.layers = layers_to_look_at(depth, depth == other.layers, most()),
-                            .chosen = few ? chosen_here : chosen_there});
+  void without(const std::string& lacking) {
+    std::string because = lacking + '.';
+    because.front() = static_cast<char>(because.front() - 'a' + 'A');
+    note(Outcome::insufficient, std::move(because));
+    if (!search_.all_stages_ran) return;
+    search_.all_stages_ran = false;
+    search_.missing = lacking;
+  }
+
+  Result<CoupledSide> read(const Side& side) const {
+    const Architecture& architecture = side.sketch.architecture;
+    if (side.weights == nullptr) {
+      return coupled_side(side.sketch.couplings.value_or(StoredCouplings{}),
+                          coupled_layers(architecture));
+    }
+    auto layers = coupled_neurons(
+        *side.weights,
+        {.layers = layers_to_look_at(architecture, same_depth()), .chosen = chosen_of(side)});
+    if (!layers) return std::unexpected(std::move(layers.error()));
+    return CoupledSide{.layers = std::move(*layers)};
   }
 
   bool are_duplicates(int side, int i, int j) {
@@ -147,18 +173,19 @@ class Stages {
   }
 
   // Whole rows, the rotation taken back as common tokens show it.
-  void recovered(const Layers& subject, const Layers& base) {
+  void recovered(const CoupledSide& subject, const CoupledSide& base) {
+    if (!all_weights()) return unrecovered();
     const auto basis = RecoveredBasis::find(*subject_.weights, *base_.weights, options_.threads);
     if (!basis) return give_up(basis.error());
     const std::optional<RecoveredBasis>& found = *basis;
     if (!found) return;  // two-view agreement has said how few tokens there are
     std::vector<NeuronViews> mine;
-    for (const CoupledNeurons& layer : subject) {
+    for (const CoupledNeurons& layer : subject.layers) {
       mine.push_back(
           views_in_basis(layer, found->turned_back(layer.first), found->turned_back(layer.second)));
     }
     std::vector<NeuronViews> theirs;
-    for (const CoupledNeurons& layer : base) {
+    for (const CoupledNeurons& layer : base.layers) {
       theirs.push_back(views_in_basis(layer, layer.first, layer.second));
     }
     const TwoView seen = two_view(mine, theirs, duplicates(), options_.threads);
@@ -173,12 +200,28 @@ class Stages {
     judge(seen, p, "two-view", subject, base);
   }
 
-  void coupled(const Layers& subject, const Layers& base) {
+  // Two-view agreement has asked the tokens, but by what was kept of their answers.
+  void unrecovered() {
+    tokens_were_asked_ = search_.all_stages_ran;
+    search_.evidence.push_back(
+        {.statistic = "recovered-view/1",
+         .outcome = Outcome::insufficient,
+         .stage = "two-view",
+         .because = "Rows of neurons in a basis that common tokens recover need the weights of "
+                    "both sides. Without them a shared set of initial weights behind a rotation "
+                    "cannot be seen."});
+  }
+
+  void coupled(const CoupledSide& subject, const CoupledSide& base) {
     const Couplings found = couplings(subject, base, same_depth(), duplicates(), options_.threads);
     if (!found.applicable) {
       return note(Outcome::not_applicable,
                   "Couplings need two layers or more with feed-forward blocks of their own, of one "
                   "kind on both sides, and enough matrices to couple to.");
+    }
+    if (found.seen.control_cells == 0 && !all_weights()) {
+      return without(
+          "a fingerprint keeps couplings of too few layers to judge a pair of them by the others");
     }
     const double p = log10_p_of(found.seen, alternatives_);
     Evidence evidence = two_view_evidence(
@@ -199,8 +242,8 @@ class Stages {
     if (tokens_were_asked_) search_.descent.transforms.emplace_back("embeddings-replaced");
   }
 
-  void judge(const TwoView& seen, double p, std::string stage, const Layers& subject,
-             const Layers& base) {
+  void judge(const TwoView& seen, double p, std::string stage, const CoupledSide& subject,
+             const CoupledSide& base) {
     if (seen.decides && p <= certain) {
       decide(seen, p, std::move(stage), subject, base);
     } else {
@@ -208,8 +251,8 @@ class Stages {
     }
   }
 
-  void decide(const TwoView& seen, double p, std::string stage, const Layers& subject,
-              const Layers& base) {
+  void decide(const TwoView& seen, double p, std::string stage, const CoupledSide& subject,
+              const CoupledSide& base) {
     auto everywhere = seen_everywhere(seen, subject, base);
     if (!everywhere) return give_up(everywhere.error());
     take_two_view(*everywhere, std::move(stage), p, search_);
@@ -219,23 +262,25 @@ class Stages {
   }
 
   // All layers, by what was paired in those that were looked at.
-  Result<TwoView> seen_everywhere(const TwoView& seen, const Layers& subject, const Layers& base) {
+  Result<TwoView> seen_everywhere(const TwoView& seen, const CoupledSide& subject,
+                                  const CoupledSide& base) {
+    if (!all_weights()) return seen;
     const Anchors anchors = anchors_of(seen, subject, base);
-    const auto mine = anchored_everywhere(subject_, anchors.subject, few_here());
+    const auto mine = anchored_everywhere(subject_, anchor_rows(subject, anchors.subject));
     if (!mine) return std::unexpected(mine.error());
-    const auto theirs = anchored_everywhere(base_, anchors.base, !few_here());
+    const auto theirs = anchored_everywhere(base_, anchor_rows(base, anchors.base));
     if (!theirs) return std::unexpected(theirs.error());
     TwoView all = two_view(*mine, *theirs, duplicates(), options_.threads);
     if (all.map.size() < seen.map.size()) return seen;
     return all;
   }
 
-  Result<std::vector<NeuronViews>> anchored_everywhere(const Side& side, const Matrix& anchors,
-                                                       bool few) const {
+  Result<std::vector<NeuronViews>> anchored_everywhere(const Side& side,
+                                                       const Matrix& anchors) const {
     std::vector<NeuronViews> views;
     for (const int layer : all_layers(side.sketch.architecture.layers)) {
-      const auto one = coupled_neurons(
-          *side.weights, {.layers = {layer}, .chosen = few ? chosen_here : chosen_there});
+      const auto one =
+          coupled_neurons(*side.weights, {.layers = {layer}, .chosen = chosen_of(side)});
       if (!one) return std::unexpected(one.error());
       views.push_back(anchored_views(one->front(), anchors, options_.threads));
     }

@@ -313,9 +313,21 @@ class Searcher {
     return search_.stage.has_value();
   }
 
+  bool widths_need_weights() const {
+    return subject_.sketch.architecture.hidden != base_.sketch.architecture.hidden &&
+           (subject_.weights == nullptr || base_.weights == nullptr);
+  }
+
   // Hidden sizes differ: sampled indices do not mean the same on both sides.
   bool by_width() {
     if (options_.quick) return false;
+    if (search_.all_stages_ran && widths_need_weights()) {
+      search_.all_stages_ran = false;
+      search_.missing =
+          "residual streams of unlike width can only be set against each other by the weights of "
+          "both sides";
+      return false;
+    }
     auto found = search_width(subject_, base_, identity_map(subject_.sketch, base_.sketch),
                               alternatives_, options_.threads);
     if (!found) {

@@ -15,6 +15,7 @@ constexpr std::uint64_t most_claims = 256;
 constexpr std::uint64_t most_listed_tensors = 16'384;  // of digests
 constexpr std::size_t longest_text = 512;
 constexpr std::size_t longest_template = 4096;
+constexpr std::uint64_t most_frequencies = 65'536;
 constexpr int widest_exponent = 200;  // beyond what any float needs
 
 // "3.ffn.gate", "model.embed.tokens", "3.moe.gate.7".
@@ -25,6 +26,12 @@ inline std::string response_name(std::string_view subject) {
 }
 inline std::string answer_name(int layer, std::string_view view) {
   return "answer." + std::to_string(layer) + '.' + std::string(view);
+}
+inline std::string strength_name(int layer, std::string_view view) {
+  return "strength." + std::to_string(layer) + '.' + std::string(view);
+}
+inline std::string product_name(int one, int other, std::string_view views) {
+  return "product." + std::to_string(one) + '.' + std::to_string(other) + '.' + std::string(views);
 }
 inline std::string gain_name(std::string_view subject) { return "gain." + std::string(subject); }
 

@@ -39,6 +39,9 @@ class Reader {
                                     std::size_t width) const;
   Responses read_responses(const Fields& fields, std::size_t tokens) const;
   NeuronAnswers read_answers(const Fields& fields, std::size_t tokens) const;
+  CoupledLayer read_coupled_layer(const Fields& fields) const;
+  CoupledPair read_coupled_pair(const Fields& fields, const StoredCouplings& found) const;
+  StoredCouplings read_couplings(const Fields& fields) const;
   void read_deep(const Fields& fields, Fingerprint& fingerprint) const;
   Gains read_gains(const Fields& fields) const;
   std::vector<Moments> read_moments(const std::vector<JsonValue>& items) const;
@@ -173,6 +176,76 @@ NeuronAnswers Reader::read_answers(const Fields& fields, std::size_t tokens) con
   return item;
 }
 
+// Probes of one matrix: of all its rows, or so many frequencies from 0 on.
+void read_probes(const Fields& fields, std::vector<Probe>& probes) {
+  Probe probe{.offset = static_cast<int>(fields.signed_number("offset", -1, 1)),
+              .role = fields.role()};
+  const std::uint64_t count = fields.number("frequencies", container::most_frequencies);
+  if (!probes.empty() && probes.back().offset == probe.offset && probes.back().role == probe.role) {
+    malformed_fingerprint("the probes of a matrix stand twice");
+  }
+  if (count == 0) probes.push_back(probe);
+  for (std::uint64_t i = 0; i < count; ++i) {
+    if (probes.size() >= container::most_frequencies) malformed_fingerprint("too many probes");
+    probe.frequency = static_cast<int>(i);
+    probes.push_back(probe);
+  }
+}
+
+CoupledLayer Reader::read_coupled_layer(const Fields& fields) const {
+  CoupledLayer layer{.layer = fields.layer("layer"), .gated = fields.truth("gated")};
+  layer.neurons = sample(fields, "neurons", UINT64_MAX);
+  for (const JsonValue& item : fields.items("probes")) read_probes(Fields(item), layer.probes);
+  if (!std::ranges::is_sorted(layer.probes, std::ranges::less_equal{})) {
+    malformed_fingerprint("the probes of a layer do not ascend");
+  }
+  const std::size_t count = layer.neurons.size();
+  const std::size_t probes = layer.probes.size();
+  layer.first_strengths =
+      rows_of_halves(container::strength_name(layer.layer, "first"), count, probes);
+  layer.second_strengths =
+      rows_of_halves(container::strength_name(layer.layer, "second"), count, probes);
+  return layer;
+}
+
+CoupledPair Reader::read_coupled_pair(const Fields& fields, const StoredCouplings& found) const {
+  CoupledPair pair{.one = fields.layer("one"), .other = fields.layer("other")};
+  const auto neurons = [&](int layer) {
+    const auto at = std::ranges::find(found.layers, layer, &CoupledLayer::layer);
+    if (at == found.layers.end()) {
+      malformed_fingerprint("products are of a layer without neurons");
+    }
+    return at->neurons.size();
+  };
+  if (pair.one >= pair.other) malformed_fingerprint("a pair of layers is not in order");
+  const auto products = [&](std::string_view views) {
+    return rows_of_halves(container::product_name(pair.one, pair.other, views), neurons(pair.one),
+                          neurons(pair.other));
+  };
+  pair.first_first = products("first-first");
+  pair.first_second = products("first-second");
+  pair.second_first = products("second-first");
+  return pair;
+}
+
+StoredCouplings Reader::read_couplings(const Fields& fields) const {
+  StoredCouplings found;
+  for (const JsonValue& item : fields.items("layers")) {
+    found.layers.push_back(read_coupled_layer(Fields(item)));
+  }
+  if (!std::ranges::is_sorted(found.layers, std::ranges::less_equal{}, &CoupledLayer::layer)) {
+    malformed_fingerprint("the coupled layers do not ascend");
+  }
+  for (const JsonValue& item : fields.items("pairs")) {
+    found.pairs.push_back(read_coupled_pair(Fields(item), found));
+  }
+  const auto layers = [](const CoupledPair& pair) { return std::pair(pair.one, pair.other); };
+  if (!std::ranges::is_sorted(found.pairs, std::ranges::less_equal{}, layers)) {
+    malformed_fingerprint("the pairs of coupled layers do not ascend");
+  }
+  return found;
+}
+
 void Reader::read_deep(const Fields& fields, Fingerprint& fingerprint) const {
   fingerprint.deep_scheme = fields.text("scheme");
   for (const JsonValue& item : fields.items("layers")) {
@@ -182,6 +255,8 @@ void Reader::read_deep(const Fields& fields, Fingerprint& fingerprint) const {
                               &NeuronAnswers::place)) {
     malformed_fingerprint("the deep part's layers do not ascend");
   }
+  if (fields.has("couplings"))
+    fingerprint.couplings = read_couplings(Fields(fields.at("couplings")));
 }
 
 Gains Reader::read_gains(const Fields& fields) const {

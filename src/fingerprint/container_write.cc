@@ -73,8 +73,12 @@ class Writer {
   void write_blocks();
   void write_gains();
   void write_moments();
-  void add_rows(const std::string& name, std::size_t rows, std::span<const float> values);
+  void add_rows(const std::string& name, std::size_t rows, std::size_t width,
+                std::span<const float> values);
   void write_responses();
+  void write_answers();
+  void write_coupled_layer(const CoupledLayer& layer);
+  void write_coupled_pair(const CoupledPair& pair);
   void write_deep();
   void write_metadata();
   std::string file() const;
@@ -94,6 +98,9 @@ void Writer::collect_samples() {
   for (const Responses& item : fingerprint_.responses) samples_.add(item.units);
   for (const Gains& item : fingerprint_.gains) samples_.add(item.channels);
   for (const NeuronAnswers& item : fingerprint_.answers) samples_.add(item.neurons);
+  if (fingerprint_.couplings) {
+    for (const CoupledLayer& item : fingerprint_.couplings->layers) samples_.add(item.neurons);
+  }
   samples_.number();
 }
 
@@ -196,9 +203,9 @@ void Writer::write_moments() {
 }
 
 // Rows of halves, each with its own exponent.
-void Writer::add_rows(const std::string& name, std::size_t rows, std::span<const float> values) {
-  const std::size_t width = fingerprint_.tokens.size();
-  check(values.size() == rows * width, "responses of another size");
+void Writer::add_rows(const std::string& name, std::size_t rows, std::size_t width,
+                      std::span<const float> values) {
+  check(values.size() == rows * width, "rows of another size");
   std::vector<std::uint16_t> halves;
   std::vector<std::int16_t> exponents;
   for (std::size_t i = 0; i < rows; ++i) {
@@ -216,7 +223,7 @@ void Writer::write_responses() {
   json_.begin_array();
   for (const Responses& item : fingerprint_.responses) {
     add_rows(container::response_name(container::subject_name(item.role, item.layer, -1)),
-             item.units.size(), item.values);
+             item.units.size(), fingerprint_.tokens.size(), item.values);
     json_.begin_object();
     json_.member("layer", item.layer);
     json_.member("role", json_text(item.role));
@@ -226,20 +233,88 @@ void Writer::write_responses() {
   json_.end_array();
 }
 
-void Writer::write_deep() {
-  json_.begin_object();
-  json_.key("layers");
+void Writer::write_answers() {
+  const std::size_t tokens = fingerprint_.tokens.size();
   json_.begin_array();
   for (const NeuronAnswers& item : fingerprint_.answers) {
-    add_rows(container::answer_name(item.place.layer, "first"), item.neurons.size(), item.first);
-    add_rows(container::answer_name(item.place.layer, "second"), item.neurons.size(), item.second);
+    const int layer = item.place.layer;
+    add_rows(container::answer_name(layer, "first"), item.neurons.size(), tokens, item.first);
+    add_rows(container::answer_name(layer, "second"), item.neurons.size(), tokens, item.second);
     json_.begin_object();
     json_.member("gated", item.gated);
-    json_.member("layer", item.place.layer);
+    json_.member("layer", layer);
     json_.member("neurons", samples_.place(item.neurons));
     json_.end_object();
   }
   json_.end_array();
+}
+
+// Probes of one matrix follow each other: one of all its rows, or frequencies from 0 on.
+void write_probes(CanonicalJson& json, const std::vector<Probe>& probes) {
+  json.begin_array();
+  for (std::size_t i = 0; i < probes.size();) {
+    const auto matrix = [&](const Probe& probe) { return std::pair(probe.offset, probe.role); };
+    std::size_t end = i;
+    while (end < probes.size() && matrix(probes[end]) == matrix(probes[i])) ++end;
+    json.begin_object();
+    json.member("frequencies", probes[i].frequency < 0 ? 0 : end - i);
+    json.member("offset", probes[i].offset);
+    json.member("role", json_text(probes[i].role));
+    json.end_object();
+    i = end;
+  }
+  json.end_array();
+}
+
+void Writer::write_coupled_layer(const CoupledLayer& layer) {
+  const std::size_t neurons = layer.neurons.size();
+  for (const auto& [view, values] :
+       {std::pair("first", &layer.first_strengths), std::pair("second", &layer.second_strengths)}) {
+    add_rows(container::strength_name(layer.layer, view), neurons, layer.probes.size(), *values);
+  }
+  json_.begin_object();
+  json_.member("gated", layer.gated);
+  json_.member("layer", layer.layer);
+  json_.member("neurons", samples_.place(layer.neurons));
+  json_.key("probes");
+  write_probes(json_, layer.probes);
+  json_.end_object();
+}
+
+void Writer::write_coupled_pair(const CoupledPair& pair) {
+  const auto neurons = [&](int layer) {
+    return std::ranges::find(fingerprint_.couplings->layers, layer, &CoupledLayer::layer)
+        ->neurons.size();
+  };
+  for (const auto& [views, values] :
+       {std::pair("first-first", &pair.first_first), std::pair("first-second", &pair.first_second),
+        std::pair("second-first", &pair.second_first)}) {
+    add_rows(container::product_name(pair.one, pair.other, views), neurons(pair.one),
+             neurons(pair.other), *values);
+  }
+  json_.begin_object();
+  json_.member("one", pair.one);
+  json_.member("other", pair.other);
+  json_.end_object();
+}
+
+void Writer::write_deep() {
+  json_.begin_object();
+  if (fingerprint_.couplings) {
+    json_.key("couplings");
+    json_.begin_object();
+    json_.key("layers");
+    json_.begin_array();
+    for (const CoupledLayer& layer : fingerprint_.couplings->layers) write_coupled_layer(layer);
+    json_.end_array();
+    json_.key("pairs");
+    json_.begin_array();
+    for (const CoupledPair& pair : fingerprint_.couplings->pairs) write_coupled_pair(pair);
+    json_.end_array();
+    json_.end_object();
+  }
+  json_.key("layers");
+  write_answers();
   json_.member("scheme", fingerprint_.deep_scheme);
   json_.end_object();
 }

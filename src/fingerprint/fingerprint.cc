@@ -300,8 +300,25 @@ const Gains* Fingerprint::gain(std::string_view role, int layer) const {
                  [&](const Gains& item) { return item.layer == layer && item.role == role; });
 }
 
+namespace {
+
+std::string answer_scheme() {
+  return fmt::format("c{}:t{}:a{}", deep_neurons, choosing_tokens, whole_below);
+}
+
+}  // namespace
+
 std::string deep_scheme_id() {
-  return fmt::format("pedigree-deep/1:c{}:t{}:a{}", deep_neurons, choosing_tokens, whole_below);
+  return fmt::format("pedigree-deep/2:{}:{}", answer_scheme(), coupling_scheme());
+}
+
+bool keeps_answers(const Fingerprint& fingerprint) {
+  return fingerprint.deep_scheme == deep_scheme_id() ||
+         fingerprint.deep_scheme == "pedigree-deep/1:" + answer_scheme();
+}
+
+bool keeps_couplings(const Fingerprint& fingerprint) {
+  return fingerprint.deep_scheme == deep_scheme_id() && fingerprint.couplings.has_value();
 }
 
 namespace {
@@ -319,6 +336,9 @@ std::optional<Problem> add_deep_part(const Model& model, const FingerprintOption
   std::erase_if(fingerprint.answers, [](const NeuronAnswers& block) {
     return block.neurons.empty() || !all_finite(block.first) || !all_finite(block.second);
   });
+  auto couplings = stored_couplings(model, options.threads, options.progress);
+  if (!couplings) return std::move(couplings.error());
+  fingerprint.couplings = std::move(*couplings);
   return std::nullopt;
 }
 

@@ -15,6 +15,7 @@
 #include "base/progress.h"
 #include "fingerprint/digests.h"
 #include "fingerprint/neuron_answers.h"
+#include "fingerprint/stored_couplings.h"
 #include "model/model.h"
 
 namespace pedigree {
@@ -96,10 +97,11 @@ struct Fingerprint {
   std::vector<Moments> moments = {};      // by (layer, role, expert)
   std::optional<TokenizerSketch> tokenizer = {};
   std::optional<ModelDigests> digests = {};  // when a full pass was made
-  // The deep part: neurons' answers to `tokens`, by layer, and the scheme that chose
-  // the neurons; empty without it.
+  // The deep part: neurons' answers to `tokens`, by layer, couplings between neurons, and
+  // the scheme that chose the neurons; empty without it.
   std::string deep_scheme = {};
   std::vector<NeuronAnswers> answers = {};
+  std::optional<StoredCouplings> couplings = {};  // not kept before pedigree-deep/2
   std::uint64_t parameters = 0;
   std::uint64_t weight_bytes = 0;
   std::uint64_t bytes_read = 0;  // not stored: of weights, for this fingerprint
@@ -121,6 +123,11 @@ struct FingerprintOptions {
 
 // Names every parameter of the deep part that can move a number.
 std::string deep_scheme_id();
+
+// Does the deep part hold answers, or couplings, that ours can be compared with? Answers of
+// pedigree-deep/1 are ours too.
+bool keeps_answers(const Fingerprint& fingerprint);
+bool keeps_couplings(const Fingerprint& fingerprint);
 
 Result<Fingerprint> make_fingerprint(const Model& model, const FingerprintOptions& options = {});
 

@@ -89,10 +89,10 @@ Evidence made_lookup(Flaw flaw, std::uint64_t seed) {
 }
 
 // Couplings are taken of weights: of rows made for it, that couple to matrices of their own.
-std::vector<CoupledNeurons> made_neurons(Flaw flaw, std::uint64_t seed) {
+CoupledSide made_neurons(Flaw flaw, std::uint64_t seed) {
   constexpr int layers = 4;
   constexpr int probes = 24;
-  std::vector<CoupledNeurons> made;
+  CoupledSide made;
   for (int layer = 0; layer < layers; ++layer) {
     NeuronRows rows = made_rows(64, 48, flaw, seed + static_cast<std::uint64_t>(layer));
     CoupledNeurons neurons{.layer = layer,
@@ -104,8 +104,8 @@ std::vector<CoupledNeurons> made_neurons(Flaw flaw, std::uint64_t seed) {
     for (int probe = 0; probe < probes; ++probe) {
       const auto number = static_cast<std::uint64_t>(layers + layer * probes + probe);
       const Matrix matrix = made_rows(12, 48, flaw, seed + number).gate;
-      const auto first = log_strengths(neurons.first, matrix, 1);
-      const auto second = log_strengths(neurons.second, matrix, 1);
+      const auto first = strengths(neurons.first, matrix, 1);
+      const auto second = strengths(neurons.second, matrix, 1);
       const auto at = static_cast<std::size_t>(probe);
       for (std::size_t i = 0; i < 64; ++i) {
         neurons.first_strengths.at(i, at) = first[i];
@@ -113,7 +113,7 @@ std::vector<CoupledNeurons> made_neurons(Flaw flaw, std::uint64_t seed) {
       }
       neurons.probes.push_back({.role = "attn.k", .frequency = probe});
     }
-    made.push_back(std::move(neurons));
+    made.layers.push_back(std::move(neurons));
   }
   return made;
 }

@@ -28,6 +28,12 @@ void hold_sizes(const Fingerprint& fingerprint) {
   for (const Responses& item : fingerprint.responses) {
     check(item.values.size() == item.units.size() * fingerprint.tokens.size(), "responses");
   }
+  if (!fingerprint.couplings) return;
+  for (const CoupledLayer& item : fingerprint.couplings->layers) {
+    const std::size_t values = item.neurons.size() * item.probes.size();
+    check(item.first_strengths.size() == values, "first strengths");
+    check(item.second_strengths.size() == values, "second strengths");
+  }
 }
 
 }  // namespace
@@ -45,5 +51,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto second = read_fingerprint(MemorySource("again", to_bytes(*first)));
   check(second.has_value(), "what was written cannot be read");
   check(second->blocks.size() == first->blocks.size(), "blocks were lost");
+  check(second->couplings.has_value() == first->couplings.has_value(), "couplings were lost");
   return 0;
 }

@@ -53,6 +53,26 @@ def arrays():
             "response.0.ffn.gate.exponents": ["I16", [2], struct.pack("<2h", 3, -9)]}
 
 
+def with_couplings(change=None, damage=None):
+    """A deep part of three neurons in two layers."""
+    value, tensors = content(), arrays()
+    layer = {"gated": True, "layer": 0, "neurons": 1,
+             "probes": [{"frequencies": 2, "offset": 0, "role": "attn.k"}, {"frequencies": 0, "offset": 0, "role": "attn.o"}]}
+    found = {"layers": [layer, dict(layer, layer=1)], "pairs": [{"one": 0, "other": 1}]}
+    value["deep"] = {"couplings": found, "layers": [],
+                     "scheme": "pedigree-deep/2:c256:t16:a512:l8:w1024:n512:p256:b8000000:m16777216"}
+    names = ["strength.%d.%s" % (i, view) for i in (0, 1) for view in ("first", "second")]
+    names += ["product.0.1." + views for views in ("first-first", "first-second", "second-first")]
+    for name in names:
+        tensors[name] = ["F16", [3, 3], struct.pack("<e", 20000.0) * 9]
+        tensors[name + ".exponents"] = ["I16", [3], struct.pack("<3h", 3, -9, 14)]
+    if change:
+        change(found)
+    if damage:
+        damage(tensors)
+    return pack(canonical(value), tensors)
+
+
 def canonical(value):
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
@@ -136,6 +156,17 @@ def attacks():
     yield "digest-short", put(["digests", "named"], "h2/1:sha256:abcd"), "A digest of two bytes."
     yield "rename-triple", put(["architecture", "renames"], [["a", "b", "c"]]), "Renames are pairs."
     yield "rename-text", put(["architecture", "renames"], ["ab"]), "A text where a pair belongs."
+    yield "probes-twice", with_couplings(lambda v: v["layers"][0]["probes"].insert(0, {"frequencies": 0, "offset": 0, "role": "attn.k"})), "A matrix has a probe of all its rows and others besides."
+    yield "probes-unsorted", with_couplings(lambda v: v["layers"][0]["probes"].reverse()), "Probes ascend."
+    yield "probes-many", with_couplings(lambda v: v["layers"][0]["probes"][0].update(frequencies=2 ** 40)), "More frequencies than may be allocated."
+    yield "probe-far", with_couplings(lambda v: v["layers"][0]["probes"][0].update(offset=2)), "A probe lies in the next layer at most."
+    yield "coupled-layer-twice", with_couplings(lambda v: v["layers"][1].update(layer=0)), "One layer stands twice."
+    yield "coupled-pair-absent", with_couplings(lambda v: v["pairs"][0].update(other=2)), "Products with a layer that has no neurons."
+    yield "coupled-pair-reversed", with_couplings(lambda v: v["pairs"][0].update(one=1, other=0)), "The first of a pair is the earlier layer."
+    yield "coupled-pair-twice", with_couplings(lambda v: v["pairs"].append(v["pairs"][0])), "One pair stands twice."
+    yield "product-infinite", with_couplings(damage=lambda t: t["product.0.1.first-first"].__setitem__(2, infinite * 9)), "Infinity would spread through every view."
+    yield "product-missing", with_couplings(damage=lambda t: t.pop("product.0.1.second-first")), "One of the three products is not there."
+    yield "strength-wrong-shape", with_couplings(damage=lambda t: t.update({"strength.1.first": ["F16", [9], b"\0" * 18]})), "A list where neurons × probes belong."
     yield "claim-line", put(["claims", 0, "line"], 2 ** 40), "A line number beyond 32 bits."
 
 
@@ -154,6 +185,7 @@ def main():
             write(os.path.join(CORPUS, name), data)
     whole = pack(canonical(content()), arrays())
     write(os.path.join(CORPUS, "whole"), whole)
+    write(os.path.join(CORPUS, "deep"), with_couplings())
     write(os.path.join(CORPUS, "empty"), b"")
 
 

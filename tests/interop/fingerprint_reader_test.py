@@ -168,6 +168,89 @@ def deep_answers(weights, layer, role, units, token_rows):
         yield [f32(lane_sum(w * t for w, t in zip(weights.rows(role, layer)[unit], row))) for row in asked]
 
 
+PROBED = [("attn.k", 0), ("attn.k", 1), ("attn.k", -1), ("attn.q", 0), ("attn.v", 0), ("attn.o", 0),
+          ("attn.q", 1), ("attn.v", 1), ("attn.o", 1), ("attn.q", -1), ("attn.v", -1), ("attn.o", -1),
+          ("ffn.gate", 0), ("ffn.up", 0), ("ffn.down", 0), ("ffn.gate", 1), ("ffn.up", 1), ("ffn.down", 1),
+          ("ffn.gate", -1), ("ffn.up", -1), ("ffn.down", -1)]
+
+
+def fused(x, y, c):
+    """f32(x y + c) of binary32 numbers, rounded once: the sum is first rounded to odd in binary64."""
+    p = x * y  # exact
+    s = p + c
+    t = s - p
+    lost = (p - (s - t)) + (c - t)
+    if lost and not struct.unpack("<Q", struct.pack("<d", s))[0] & 1:
+        s = math.nextafter(s, math.inf if lost > 0 else -math.inf)
+    return f32(s)
+
+
+def chain(a, b):
+    c = 0.0
+    for x, y in zip(a, b):
+        c = fused(x, y, c)
+    return c
+
+
+def square_of(row):
+    return lane_sum(v * v for v in row)
+
+
+def residual_rows(weights, role, layer):
+    """Of an RMSNorm model, in binary64."""
+    table = weights.rows(role, layer)
+    if role in ("attn.o", "ffn.down"):
+        return [list(column) for column in zip(*table)]
+    gain = weights.rows("ffn.norm" if role.startswith("ffn") else "attn.norm", layer)[0]
+    return [[w * g for w, g in zip(row, gain)] for row in table]
+
+
+def coupled_layers(depth, hidden):
+    most = 4 if hidden > 1024 else 8
+    return list(range(depth)) if depth <= most else [i * (depth - 1) // (most - 1) for i in range(most)]
+
+
+def probes_of(weights, role, count):
+    """{frequency, -1 for all: groups of rows}, of a model with RoPE."""
+    config = weights.config
+    heads = config["num_attention_heads"] if role in ("attn.q", "attn.o") else config["num_key_value_heads"]
+    if role.startswith("ffn"):
+        return {-1: [[i] for i in range(count)]}
+    size = count // heads
+    if role in ("attn.v", "attn.o"):
+        return {-1: [list(range(h * size, (h + 1) * size)) for h in range(heads)]}
+    return {f: [[h * size + f, h * size + size // 2 + f] for h in range(heads)] for f in range(size // 2)}
+
+
+def probed_matrices(weights, layer):
+    """By (offset, role): what is taken up."""
+    left, found = 2 ** 24, {}
+    for role, offset in PROBED:
+        if not 0 <= layer + offset < weights.config["num_hidden_layers"]:
+            continue
+        rows = residual_rows(weights, role, layer + offset)
+        if len(rows) * len(rows[0]) <= left:
+            left -= len(rows) * len(rows[0])
+            found[offset, role] = rows
+    return found
+
+
+def strength(row, rows, groups):
+    single = [f32(v) for v in row]
+    shared, size = 0.0, 0.0
+    for group in groups:
+        squares = 0.0
+        for r in group:
+            squares += square_of(rows[r])
+        weight = 1 / squares if squares > 0 else 0.0
+        for r in group:
+            along = chain(single, [f32(v) for v in rows[r]])
+            shared += along * along * weight
+            size += square_of(rows[r]) * weight
+    divisor = size * square_of(row)
+    return f32(shared / divisor) if divisor > 0 else 0.0
+
+
 # Section 6: digests
 
 def digest_text(scheme, data):
@@ -439,7 +522,8 @@ class AFingerprintOfAModel(unittest.TestCase):
     def test_holds_the_deep_part_bit_for_bit(self):
         for weights, container, content, _, _ in self.pairs:
             deep = content["deep"]
-            self.assertEqual(deep["scheme"], "pedigree-deep/1:c256:t16:a512")
+            self.assertEqual(deep["scheme"],
+                             "pedigree-deep/2:c256:t16:a512:l8:w1024:n512:p256:b8000000:m16777216")
             self.assertEqual([item["layer"] for item in deep["layers"]], list(range(weights.config["num_hidden_layers"])))
             for item in deep["layers"]:
                 self.assertTrue(item["gated"])
@@ -455,6 +539,47 @@ class AFingerprintOfAModel(unittest.TestCase):
                         exponent, high, _ = pack_halves(values, False)
                         self.assertEqual(exponents[unit], exponent)
                         self.assertEqual(words[unit * tokens:(unit + 1) * tokens], high)
+
+    def test_holds_the_couplings_bit_for_bit(self):
+        for weights, container, content, _, _ in self.pairs:
+            found = content["deep"]["couplings"]
+            depth = weights.config["num_hidden_layers"]
+            self.assertEqual([item["layer"] for item in found["layers"]],
+                             coupled_layers(depth, weights.config["hidden_size"]))
+            self.assertEqual([(pair["one"], pair["other"]) for pair in found["pairs"]],
+                             [(i, j) for i in range(depth) for j in range(i + 1, depth)])
+            for item in found["layers"]:
+                self.assertTrue(item["gated"])
+                self.assertEqual(content["samples"][item["neurons"]], list(range(weights.config["intermediate_size"])))
+            self.check_strengths(weights, container, found["layers"][1])
+            self.check_products(weights, container, found["pairs"][-1])
+
+    def check_strengths(self, weights, container, item):
+        matrices = probed_matrices(weights, item["layer"])
+        expected = []
+        for offset, role in sorted(matrices):
+            probes = probes_of(weights, role, len(matrices[offset, role]))
+            expected.append({"frequencies": 0 if -1 in probes else len(probes), "offset": offset, "role": role})
+        self.assertEqual(item["probes"], expected)
+        for view, role in (("first", "ffn.gate"), ("second", "ffn.up")):
+            unit = 7  # the arithmetic is slow here
+            row = residual_rows(weights, role, item["layer"])[unit]
+            values = [strength(row, matrices[key], groups) for key in sorted(matrices)
+                      for _, groups in sorted(probes_of(weights, key[1], len(matrices[key])).items())]
+            self.check_row(container, "strength.%d.%s" % (item["layer"], view), unit, values)
+
+    def check_products(self, weights, container, pair):
+        roles = {"first": "ffn.gate", "second": "ffn.up"}
+        for views in ("first-first", "first-second", "second-first"):
+            one, other = views.split("-")
+            row = [f32(v) for v in residual_rows(weights, roles[one], pair["one"])[5]]
+            values = [chain(row, [f32(v) for v in there]) for there in residual_rows(weights, roles[other], pair["other"])]
+            self.check_row(container, "product.%d.%d.%s" % (pair["one"], pair["other"], views), 5, values)
+
+    def check_row(self, container, name, place, values):
+        exponent, high, _ = pack_halves(values, False)
+        self.assertEqual(container.words(name + ".exponents", "h")[place], exponent)
+        self.assertEqual(container.words(name, "H")[place * len(values):(place + 1) * len(values)], high)
 
     def test_holds_the_digests(self):
         for weights, _, content, _, _ in self.pairs:

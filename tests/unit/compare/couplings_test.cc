@@ -20,14 +20,14 @@ std::vector<int> all_layers() {
   return layers;
 }
 
-std::vector<CoupledNeurons> coupled(const TinyDecoder& decoder, std::vector<int> layers) {
+CoupledSide coupled(const TinyDecoder& decoder, std::vector<int> layers) {
   const auto directory = decoder.written("tiny");
   const auto model = open_model(directory->path());
   REQUIRE(model.has_value());
   auto neurons = coupled_neurons(**model, {.layers = std::move(layers)});
   REQUIRE(neurons.has_value());
   REQUIRE_FALSE(add_strengths(**model, *neurons, 1, {}).has_value());
-  return std::move(*neurons);
+  return {.layers = std::move(*neurons)};
 }
 
 struct Disguise {
@@ -55,7 +55,8 @@ double largest_difference(const Matrix& mine, const Matrix& theirs,
   double largest = 0;
   for (std::size_t i = 0; i < mine.rows; ++i) {
     for (std::size_t j = 0; j < mine.cols; ++j) {
-      largest = std::max(largest, std::abs(mine.at(i, j) - theirs.at(order[i], j)));
+      largest =
+          std::max(largest, std::abs(std::log(mine.at(i, j)) - std::log(theirs.at(order[i], j))));
     }
   }
   return largest;
@@ -86,18 +87,18 @@ TEST_CASE("a strength is the share of a row that lies along the probe's rows") {
   rows.values = {3, 4, 0, 0};
   Matrix probe(2, 2);
   probe.values = {1, 0, 0, 2};
-  const auto strengths = log_strengths(rows, probe, 1);
-  CHECK(strengths.at(0) == doctest::Approx(std::log(73.0 / 125.0)));
-  CHECK(strengths.at(1) == doctest::Approx(std::log(1e-12)));  // an empty row couples to nothing
+  const auto shares = strengths(rows, probe, 1);
+  CHECK(shares.at(0) == doctest::Approx(73.0 / 125.0));
+  CHECK(shares.at(1) == 0);  // an empty row couples to nothing
 }
 
 TEST_CASE("strengths survive a rotation, new orders, free factors and new embeddings") {
   for (const bool gated : {true, false}) {
     CAPTURE(gated);
     const TinyDecoder base(gated, 5);
-    const auto theirs = coupled(base, all_layers());
+    const auto theirs = coupled(base, all_layers()).layers;
     const Disguise disguise = disguised(base, 0, 6);
-    const auto mine = coupled(disguise.decoder, all_layers());
+    const auto mine = coupled(disguise.decoder, all_layers()).layers;
     for (std::size_t layer = 0; layer < mine.size(); ++layer) {
       REQUIRE(mine[layer].probes == theirs[layer].probes);
       CHECK(mine[layer].probes.size() >= fewest_probes);

@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "compare/compare.h"
-#include "compare/coupling_strengths.h"
+#include "fingerprint/coupling_strengths.h"
 #include "tests/support/tiny_decoder.h"
 
 namespace pedigree {

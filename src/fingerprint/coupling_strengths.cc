@@ -1,4 +1,4 @@
-#include "compare/coupling_strengths.h"
+#include "fingerprint/coupling_strengths.h"
 
 #include <algorithm>
 #include <array>
@@ -7,10 +7,9 @@
 #include <map>
 #include <string_view>
 
-#include "compare/dense.h"
-#include "fingerprint/neuron_answers.h"
-#include "model/weights.h"
+#include "fingerprint/residual_rows.h"
 #include "tensor/multiply.h"
+#include "tensor/reduce.h"
 
 namespace pedigree {
 namespace {
@@ -19,7 +18,6 @@ constexpr std::size_t chunk_bytes = std::size_t{8} << 20U;
 // Multiplications a neuron's strengths may take. In models of up to some 2,000 residual
 // dimensions that lets every probe in; at a width of 4096 the first four thousand rows.
 constexpr std::uint64_t most_values = std::uint64_t{1} << 24U;
-constexpr double weakest = 1e-12;  // logs of less would be rounding
 
 // In the order they are taken up while most_values lasts.
 struct ProbeKind {
@@ -40,12 +38,16 @@ constexpr std::array probe_kinds = {
     ProbeKind{.offset = -1, .role = "ffn.down"},
 };
 
-bool writes(std::string_view role) { return role == "attn.o" || role == "ffn.down"; }
-
 std::vector<std::uint64_t> every(std::uint64_t count) {
   std::vector<std::uint64_t> indices(count);
   for (std::size_t i = 0; i < indices.size(); ++i) indices[i] = i;
   return indices;
+}
+
+std::vector<std::size_t> first_places(std::size_t count) {
+  std::vector<std::size_t> places(count);
+  for (std::size_t i = 0; i < count; ++i) places[i] = i;
+  return places;
 }
 
 // Rows as the residual stream sees them.
@@ -57,73 +59,32 @@ class RowReader {
 
   std::uint64_t units(std::string_view role) const {
     const CanonicalTensor* tensor = find(role);
-    if (tensor == nullptr) return 0;
-    return writes(role) ? tensor->cols : tensor->rows;
+    return tensor == nullptr ? 0 : units_of(*tensor);
   }
 
-  // These rows (columns, of what writes) over the residual dimensions; none where the
-  // layer lacks the role or it has another width.
+  // None where the layer lacks the role or it has another width.
   Result<Matrix> read(std::string_view role, const std::vector<std::uint64_t>& units) const {
     const CanonicalTensor* tensor = find(role);
     const std::uint64_t width = model_.architecture.hidden;
-    if (tensor == nullptr || (writes(role) ? tensor->rows : tensor->cols) != width) {
-      return Matrix{};
+    if (tensor == nullptr || residual_width_of(*tensor) != width) return Matrix{};
+    auto rows = residual_rows(model_, *tensor, units, every(width));
+    if (!rows) return rows;
+    if (auto problem = pass_norm(model_, *tensor, *rows)) {
+      return std::unexpected(std::move(*problem));
     }
-    auto values = writes(role) ? read_block(model_, *tensor, every(width), units)
-                               : read_rows(model_, *tensor, units);
-    if (!values) return std::unexpected(std::move(values.error()));
-    Matrix rows(units.size(), static_cast<std::size_t>(width));
-    for (std::size_t i = 0; i < rows.rows; ++i) {
-      for (std::size_t j = 0; j < rows.cols; ++j) {
-        const std::size_t at = writes(role) ? j * rows.rows + i : i * rows.cols + j;
-        rows.at(i, j) = static_cast<double>((*values)[at]);
-      }
-    }
-    if (auto problem = pass_norm(rows, role)) return std::unexpected(std::move(*problem));
     return rows;
   }
 
  private:
-  std::optional<Problem> pass_norm(Matrix& rows, std::string_view role) const {
-    const CanonicalTensor* norm = find(role.starts_with("ffn") ? "ffn.norm" : "attn.norm");
-    if (!writes(role) && norm != nullptr && norm->rows == rows.cols) {
-      const auto gain = read_all(model_, *norm);
-      if (!gain) return gain.error();
-      const double one = model_.architecture.norm_plus_one ? 1 : 0;
-      for (std::size_t i = 0; i < rows.values.size(); ++i) {
-        rows.values[i] *= static_cast<double>((*gain)[i % rows.cols]) + one;
-      }
-    }
-    if (model_.architecture.norm != "layernorm") return std::nullopt;
-    for (std::size_t i = 0; i < rows.rows; ++i) {
-      const auto row = rows.row(i);
-      double total = 0;
-      for (const double value : row) total += value;
-      for (double& value : row) value -= total / static_cast<double>(row.size());
-    }
-    return std::nullopt;
-  }
-
   const Model& model_;
   int layer_;
 };
 
 using Floats = std::vector<float>;
 
-// Columns of `rows` as rows, in floats: what add_transposed_product() takes.
-Floats turned(const Matrix& rows) {
-  Floats values(rows.values.size());
-  for (std::size_t i = 0; i < rows.rows; ++i) {
-    for (std::size_t j = 0; j < rows.cols; ++j) {
-      values[j * rows.rows + i] = static_cast<float>(rows.at(i, j));
-    }
-  }
-  return values;
-}
-
 std::vector<double> squares_of(const Matrix& rows) {
   std::vector<double> squares(rows.rows);
-  for (std::size_t i = 0; i < rows.rows; ++i) squares[i] = product(rows.row(i), rows.row(i));
+  for (std::size_t i = 0; i < rows.rows; ++i) squares[i] = dot(rows.row(i), rows.row(i));
   return squares;
 }
 
@@ -167,13 +128,13 @@ class Couplers {  // the rows of one matrix
     return products;
   }
 
-  std::vector<double> log_strengths(const Turned& neurons, const Floats& along,
-                                    const ProbeRows& probe) const {
+  std::vector<double> strengths(const Turned& neurons, const Floats& along,
+                                const ProbeRows& probe) const {
     double all = 0;
     for (std::size_t k = 0; k < probe.rows.size(); ++k) {
       all += squares_[probe.rows[k]] * probe.weights[k];
     }
-    std::vector<double> strengths(neurons.squares.size(), std::log(weakest));
+    std::vector<double> strengths(neurons.squares.size());
     for (std::size_t i = 0; i < strengths.size(); ++i) {
       double shared = 0;
       for (std::size_t k = 0; k < probe.rows.size(); ++k) {
@@ -182,7 +143,7 @@ class Couplers {  // the rows of one matrix
       }
       const double size = all * neurons.squares[i];
       if (!(size > 0) || !std::isfinite(shared / size)) continue;
-      strengths[i] = std::log(std::max(weakest, shared / size));
+      strengths[i] = shared / size;
     }
     return strengths;
   }
@@ -231,8 +192,8 @@ class Strengths {
     const Floats by_second = couplers.along(neurons.second);
     for (const auto& [frequency, probe] : probes_of(couplers, rows.rows, kind.role)) {
       columns[{.offset = kind.offset, .role = std::string(kind.role), .frequency = frequency}] = {
-          couplers.log_strengths(neurons.first, by_first, probe),
-          couplers.log_strengths(neurons.second, by_second, probe)};
+          couplers.strengths(neurons.first, by_first, probe),
+          couplers.strengths(neurons.second, by_second, probe)};
     }
   }
 
@@ -266,7 +227,7 @@ class Strengths {
                         (role == "attn.q" || role == "attn.k");
     if (!pinned) {
       const std::size_t together = role.starts_with("ffn") ? 1 : size;
-      probes.emplace_back(-1, couplers.probe(first_indices(count), together));
+      probes.emplace_back(-1, couplers.probe(first_places(count), together));
       return probes;
     }
     for (std::size_t frequency = 0; frequency < size / 2; ++frequency) {
@@ -286,11 +247,12 @@ class Strengths {
 
 // The neurons with the longest first rows, all of a small layer.
 Result<std::vector<std::uint64_t>> chosen_neurons(const Model& model, int layer,
-                                                  std::string_view role, std::size_t count) {
+                                                  std::string_view role,
+                                                  const CouplingRequest& request) {
   const RowReader reader(model, layer);
   const CanonicalTensor& tensor = *reader.find(role);
   std::vector<std::uint64_t> neurons = every(tensor.rows);
-  if (neurons.size() <= whole_below || neurons.size() <= count) return neurons;
+  if (neurons.size() <= std::max<std::uint64_t>(request.whole, request.chosen)) return neurons;
   const std::size_t at_once =
       std::max<std::size_t>(1, chunk_bytes / sizeof(float) / static_cast<std::size_t>(tensor.cols));
   std::vector<double> size;
@@ -302,16 +264,17 @@ Result<std::vector<std::uint64_t>> chosen_neurons(const Model& model, int layer,
     const auto rows = reader.read(role, {begin, end});
     if (!rows) return std::unexpected(rows.error());
     for (std::size_t k = 0; k < rows->rows; ++k) {
-      size.push_back(product(rows->row(k), rows->row(k)));
+      size.push_back(dot(rows->row(k), rows->row(k)));
     }
   }
   std::ranges::stable_sort(neurons, std::greater{}, [&](std::uint64_t i) { return size[i]; });
-  neurons.resize(count);
+  neurons.resize(request.chosen);
   std::ranges::sort(neurons);
   return neurons;
 }
 
-std::optional<Problem> read_neurons(const Model& model, std::size_t chosen, CoupledNeurons& found) {
+std::optional<Problem> read_neurons(const Model& model, const CouplingRequest& request,
+                                    CoupledNeurons& found) {
   const RowReader reader(model, found.layer);
   const std::uint64_t width = model.architecture.hidden;
   found.gated = reader.find("ffn.gate") != nullptr;
@@ -319,7 +282,7 @@ std::optional<Problem> read_neurons(const Model& model, std::size_t chosen, Coup
   const std::string_view second = found.gated ? "ffn.up" : "ffn.down";
   if (reader.units(first) == 0 || reader.units(first) != reader.units(second)) return std::nullopt;
   if (reader.find(first)->cols != width) return std::nullopt;
-  auto neurons = chosen_neurons(model, found.layer, first, chosen);
+  auto neurons = chosen_neurons(model, found.layer, first, request);
   if (!neurons) return std::move(neurons.error());
   auto one = reader.read(first, *neurons);
   if (!one) return std::move(one.error());
@@ -338,12 +301,24 @@ std::optional<Problem> read_neurons(const Model& model, std::size_t chosen, Coup
 
 }  // namespace
 
-std::vector<double> log_strengths(const Matrix& rows, const Matrix& probe, unsigned threads) {
+std::string strength_scheme() { return "m" + std::to_string(most_values); }
+
+std::vector<float> turned(const Matrix& rows) {
+  std::vector<float> values(rows.values.size());
+  for (std::size_t i = 0; i < rows.rows; ++i) {
+    for (std::size_t j = 0; j < rows.cols; ++j) {
+      values[j * rows.rows + i] = static_cast<float>(rows.at(i, j));
+    }
+  }
+  return values;
+}
+
+std::vector<double> strengths(const Matrix& rows, const Matrix& probe, unsigned threads) {
   const Turned neurons(rows);
   const Couplers couplers(probe, threads);
-  return couplers.log_strengths(
+  return couplers.strengths(
       neurons, couplers.along(neurons),
-      {.rows = first_indices(probe.rows), .weights = std::vector<double>(probe.rows, 1.0)});
+      {.rows = first_places(probe.rows), .weights = std::vector<double>(probe.rows, 1.0)});
 }
 
 Result<std::vector<CoupledNeurons>> coupled_neurons(const Model& model,
@@ -351,7 +326,7 @@ Result<std::vector<CoupledNeurons>> coupled_neurons(const Model& model,
   std::vector<CoupledNeurons> layers(request.layers.size());
   for (std::size_t i = 0; i < layers.size(); ++i) {
     layers[i].layer = request.layers[i];
-    if (auto problem = read_neurons(model, request.chosen, layers[i])) {
+    if (auto problem = read_neurons(model, request, layers[i])) {
       return std::unexpected(std::move(*problem));
     }
   }

@@ -17,9 +17,8 @@
 #include <vector>
 
 #include "base/progress.h"
-#include "compare/assignment.h"
-#include "compare/neuron_views.h"
 #include "model/model.h"
+#include "tensor/matrix.h"
 
 namespace pedigree {
 
@@ -40,13 +39,14 @@ struct CoupledNeurons {
   Matrix first = {};                        // neurons × hidden
   Matrix second = {};
   std::vector<Probe> probes = {};  // ascending
-  Matrix first_strengths = {};     // neurons × probes, in logs
+  Matrix first_strengths = {};     // neurons × probes, from 0 to 1
   Matrix second_strengths = {};
 };
 
 struct CouplingRequest {
   std::vector<int> layers = {};
-  std::size_t chosen = 256;  // of a layer of more than 512 neurons: those with the longest rows
+  std::size_t chosen = 256;   // of a large layer: the neurons with the longest first rows
+  std::uint64_t whole = 512;  // a layer of no more neurons than this is not large
 };
 
 // By entry of `layers`, without strengths; without neurons where a layer has no
@@ -57,7 +57,13 @@ Result<std::vector<CoupledNeurons>> coupled_neurons(const Model& model,
 std::optional<Problem> add_strengths(const Model& model, std::vector<CoupledNeurons>& layers,
                                      unsigned threads, const Progress& progress);
 
-// log ‖P w‖²/(‖P‖²‖w‖²) for every row w of `rows`.
-std::vector<double> log_strengths(const Matrix& rows, const Matrix& probe, unsigned threads);
+// ‖P w‖²/(‖P‖²‖w‖²) for every row w of `rows`; 0 for empty rows.
+std::vector<double> strengths(const Matrix& rows, const Matrix& probe, unsigned threads);
+
+// What of the strengths a scheme id names: the multiplications a neuron's may take.
+std::string strength_scheme();
+
+// Columns of `rows` as rows, in floats: what add_transposed_product() takes.
+std::vector<float> turned(const Matrix& rows);
 
 }  // namespace pedigree
