@@ -1,7 +1,6 @@
 #include "model/weights.h"
 
 #include <algorithm>
-#include <numeric>
 #include <string>
 #include <utility>
 
@@ -16,24 +15,27 @@ constexpr std::uint64_t window_bytes = std::uint64_t{1} << 20U;
 // bytes in between cost less than another call.
 constexpr std::uint64_t gap_bytes = 4096;
 
-// A stored tensor as a matrix of elements: row-major, `columns` to a row. A
-// vector is one row, so that its elements can be fetched in runs.
+// A stored tensor as a matrix of elements: row-major, `columns` to a row; of higher
+// rank, matrices below each other. A vector is one row, so that its elements can be
+// fetched in runs.
 class StoredMatrix {
  public:
   StoredMatrix(const Model& model, const StoredTensor& stored)
       : source_(*model.shards[stored.shard]), entry_(stored.entry) {
-    const std::vector<std::uint64_t>& shape = entry_.shape;
-    const std::uint64_t count = entry_.element_count();
-    rows_ = shape.size() < 2 ? 1 : shape.front();
-    columns_ = rows_ == 0 ? 0 : count / rows_;
+    for (const std::uint64_t dimension : entry_.shape) {
+      rows_ *= std::exchange(columns_, dimension);
+    }
   }
 
   std::uint64_t rows() const { return rows_; }
   std::uint64_t columns() const { return columns_; }
-  unsigned bits() const { return entry_.type->bits; }
+  // Columns that so many bytes hold.
+  std::uint64_t columns_in(std::uint64_t bytes) const {
+    return bytes / entry_.type->run_bytes() * entry_.type->run();
+  }
 
   std::optional<Problem> decodable() const {
-    if (entry_.type->decode != nullptr && bits() != 0) return std::nullopt;
+    if (entry_.type->decode != nullptr && entry_.type->run() != 0) return std::nullopt;
     return make_problem("unsupported-encoding", source_.name(),
                         "the values of " + entry_.name + " are stored as " + entry_.type_name +
                             ", which is not decoded",
@@ -41,10 +43,10 @@ class StoredMatrix {
   }
 
   // The elements [first, first + out.size()) in row-major order. Reads in
-  // windows; an element type below a byte starts at the byte boundary before.
+  // windows; elements that share bytes are read from the boundary before.
   std::optional<Problem> read(std::uint64_t first, std::span<float> out) {
-    const std::uint64_t group = 8 / std::gcd(bits(), 8U);  // elements from one boundary to the next
-    const std::uint64_t window = std::max(group, window_bytes * 8 / bits() / group * group);
+    const std::uint64_t group = entry_.type->run();
+    const std::uint64_t window = std::max(group, columns_in(window_bytes));
     while (!out.empty()) {
       const std::uint64_t lead = first % group;
       const std::uint64_t count = std::min<std::uint64_t>(out.size(), window - lead);
@@ -58,26 +60,27 @@ class StoredMatrix {
  private:
   std::optional<Problem> read_window(std::uint64_t start, std::uint64_t lead,
                                      std::span<float> out) {
-    const std::uint64_t offset = start / 8 * bits() + start % 8 * bits() / 8;
-    const std::uint64_t elements = lead + out.size();
-    const std::uint64_t size = elements / 8 * bits() + (elements % 8 * bits() + 7) / 8;
+    const ElementType& type = *entry_.type;
+    const std::uint64_t offset = start / type.run() * type.run_bytes();
+    const std::uint64_t runs = (lead + out.size() + type.run() - 1) / type.run();
+    const std::uint64_t size = runs * type.run_bytes();
     check(offset + size <= entry_.extent.size(), "elements beyond a tensor's bytes");
     bytes_.resize(size);
     if (auto problem = source_.read_at(entry_.extent.begin + offset, bytes_)) return problem;
-    if (lead == 0) {
-      entry_.type->decode(bytes_, out);
+    if (runs * type.run() == out.size()) {
+      type.decode(bytes_, out);
       return std::nullopt;
     }
-    values_.resize(elements);
-    entry_.type->decode(bytes_, values_);
-    std::ranges::copy(std::span(values_).subspan(lead), out.begin());
+    values_.resize(runs * type.run());
+    type.decode(bytes_, values_);
+    std::ranges::copy(std::span(values_).subspan(lead, out.size()), out.begin());
     return std::nullopt;
   }
 
   const Source& source_;
   const TensorEntry& entry_;
-  std::uint64_t rows_ = 0;
-  std::uint64_t columns_ = 0;
+  std::uint64_t rows_ = 1;
+  std::uint64_t columns_ = 1;
   std::vector<std::byte> bytes_;
   std::vector<float> values_;
 };
@@ -113,8 +116,7 @@ struct Span {
   std::size_t last = 0;
 };
 
-std::vector<Span> spans_of(std::span<const Wanted> columns, unsigned bits) {
-  const std::uint64_t gap = gap_bytes * 8 / bits;
+std::vector<Span> spans_of(std::span<const Wanted> columns, std::uint64_t gap) {
   std::vector<Span> spans;
   for (std::size_t i = 0; i < columns.size(); ++i) {
     const std::uint64_t column = columns[i].index;
@@ -133,7 +135,7 @@ std::vector<Span> spans_of(std::span<const Wanted> columns, unsigned bits) {
 template <class Place>
 std::optional<Problem> gather(StoredMatrix& matrix, std::span<const Wanted> rows,
                               std::span<const Wanted> columns, std::span<float> out, Place place) {
-  const std::vector<Span> spans = spans_of(columns, matrix.bits());
+  const std::vector<Span> spans = spans_of(columns, matrix.columns_in(gap_bytes));
   std::vector<float> buffer;
   for (const Wanted& row : rows) {
     for (const Span& span : spans) {
