@@ -58,6 +58,9 @@ std::span<const ElementType* const> element_types();
 const ElementType* find_element_type(std::string_view id);  // null when unknown
 const ElementType& opaque_type();
 
+// `type` as big-endian files store it, under the same id; null when none is known to.
+const ElementType* big_endian_type(const ElementType& type);
+
 // `value` rounded to nearest even into `type` (a floating type with precision);
 // values beyond its range become infinite.
 float rounded_to(const ElementType& type, float value);
