@@ -23,7 +23,7 @@ std::optional<std::uint64_t> size_of(const CanonicalTensor& tensor) {
 // Where the part lies, when its values stand in order in whole bytes.
 std::optional<Extent> extent_of(const TensorEntry& entry, const CanonicalTensor& part) {
   const auto size = size_of(part);
-  if (part.transposed || !size) return std::nullopt;
+  if (!part.is_plain() || !size) return std::nullopt;
   const auto bytes_of = [&](std::uint64_t rows) -> std::optional<std::uint64_t> {
     std::uint64_t elements = 0;
     if (__builtin_mul_overflow(rows, part.cols, &elements)) return std::nullopt;

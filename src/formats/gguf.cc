@@ -62,7 +62,9 @@ void check_unique(std::size_t count, std::string_view what,
 // `text` as a name: valid UTF-8, with a warning where it was not.
 std::string as_name(std::string text, std::uint64_t at, WeightFile& file) {
   if (is_valid_utf8(text)) return text;
+  constexpr std::size_t most_told = 20;
   std::string name = percent_escaped(text);
+  if (file.problems.size() >= most_told) return name;
   file.problems.push_back(
       make_problem("name-not-utf8", {}, fmt::format("{} was not valid UTF-8", quoted(name)), at));
   return name;

@@ -90,13 +90,33 @@ struct Wanted {
   std::size_t slot = 0;     // place in the result
 };
 
-std::vector<Wanted> wanted(std::span<const std::uint64_t> indices, std::uint64_t first,
-                           std::uint64_t limit) {
+// Where a canonical row stands on the stored out axis.
+std::uint64_t stored_row(const CanonicalTensor& tensor, std::uint64_t row) {
+  check(row < tensor.rows, "a row beyond the tensor");
+  if (tensor.paired_heads == 0) return tensor.first_row + row;
+  const std::uint64_t size = tensor.rows / tensor.paired_heads;
+  const std::uint64_t head = row / size * size;
+  const std::uint64_t side = row % size / (size / 2);
+  return tensor.first_row + head + row % (size / 2) * 2 + side;
+}
+
+std::vector<Wanted> wanted_rows(const CanonicalTensor& tensor,
+                                std::span<const std::uint64_t> rows) {
+  std::vector<Wanted> result;
+  result.reserve(rows.size());
+  for (std::size_t slot = 0; slot < rows.size(); ++slot) {
+    result.push_back({.index = stored_row(tensor, rows[slot]), .slot = slot});
+  }
+  std::ranges::sort(result, {}, [](const Wanted& one) { return std::pair(one.index, one.slot); });
+  return result;
+}
+
+std::vector<Wanted> wanted(std::span<const std::uint64_t> indices, std::uint64_t limit) {
   std::vector<Wanted> result;
   result.reserve(indices.size());
   for (std::size_t slot = 0; slot < indices.size(); ++slot) {
-    check(indices[slot] < limit, "a row or column beyond the tensor");
-    result.push_back({.index = first + indices[slot], .slot = slot});
+    check(indices[slot] < limit, "a column beyond the tensor");
+    result.push_back({.index = indices[slot], .slot = slot});
   }
   std::ranges::sort(result, {}, [](const Wanted& one) { return std::pair(one.index, one.slot); });
   return result;
@@ -151,17 +171,39 @@ std::optional<Problem> gather(StoredMatrix& matrix, std::span<const Wanted> rows
 }
 
 // Whole stored rows, as many as follow one another by one read.
-std::optional<Problem> read_runs(StoredMatrix& matrix, std::uint64_t first_row,
-                                 std::span<const std::uint64_t> rows, std::span<float> out) {
+std::optional<Problem> read_runs(StoredMatrix& matrix, std::span<const std::uint64_t> rows,
+                                 std::span<float> out) {
   const std::uint64_t columns = matrix.columns();
   for (std::size_t begin = 0; begin < rows.size();) {
     std::size_t end = begin + 1;
     while (end < rows.size() && rows[end] == rows[end - 1] + 1) ++end;
     const std::span<float> part = out.subspan(begin * columns, (end - begin) * columns);
-    if (auto problem = matrix.read((first_row + rows[begin]) * columns, part)) return problem;
+    if (auto problem = matrix.read(rows[begin] * columns, part)) return problem;
     begin = end;
   }
   return std::nullopt;
+}
+
+// Rows that stand in pairs are read in the order of the file and put in their places.
+std::optional<Problem> read_paired(StoredMatrix& matrix, const CanonicalTensor& tensor,
+                                   std::span<const std::uint64_t> rows, std::span<float> out) {
+  const std::vector<Wanted> order = wanted_rows(tensor, rows);
+  std::vector<std::uint64_t> stored;
+  stored.reserve(order.size());
+  for (const Wanted& one : order) stored.push_back(one.index);
+  std::vector<float> values(out.size());
+  if (auto problem = read_runs(matrix, stored, values)) return problem;
+  const std::uint64_t columns = matrix.columns();
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    std::ranges::copy(std::span(values).subspan(i * columns, columns),
+                      out.subspan(order[i].slot * columns).begin());
+  }
+  return std::nullopt;
+}
+
+void take_off(float added, std::span<float> values) {
+  if (added == 0) return;
+  for (float& value : values) value -= added;
 }
 
 bool is_columnwise(const CanonicalTensor& tensor, const StoredTensor& stored) {
@@ -186,8 +228,8 @@ Result<std::vector<float>> read_submatrix(const Model& model, const CanonicalTen
   StoredMatrix matrix(model, stored);
   if (auto problem = matrix.decodable()) return std::unexpected(*std::move(problem));
   check_fits(tensor, stored, matrix);
-  const std::vector<Wanted> out_axis = wanted(rows, tensor.first_row, tensor.rows);
-  const std::vector<Wanted> in_axis = wanted(cols, 0, tensor.cols);
+  const std::vector<Wanted> out_axis = wanted_rows(tensor, rows);
+  const std::vector<Wanted> in_axis = wanted(cols, tensor.cols);
   std::vector<float> values(rows.size() * cols.size());
   std::optional<Problem> problem;
   if (is_columnwise(tensor, stored)) {
@@ -198,6 +240,7 @@ Result<std::vector<float>> read_submatrix(const Model& model, const CanonicalTen
     problem = gather(matrix, out_axis, in_axis, values, place);
   }
   if (problem) return std::unexpected(*std::move(problem));
+  take_off(tensor.added, values);
   return values;
 }
 
@@ -212,11 +255,17 @@ Result<std::vector<float>> read_rows(const Model& model, const CanonicalTensor& 
   StoredMatrix matrix(model, stored);
   if (auto problem = matrix.decodable()) return std::unexpected(*std::move(problem));
   check_fits(tensor, stored, matrix);
-  for (const std::uint64_t row : rows) check(row < tensor.rows, "a row beyond the tensor");
   std::vector<float> values(rows.size() * tensor.cols);
-  if (auto problem = read_runs(matrix, tensor.first_row, rows, values)) {
-    return std::unexpected(*std::move(problem));
+  std::optional<Problem> problem;
+  if (tensor.paired_heads > 0) {
+    problem = read_paired(matrix, tensor, rows, values);
+  } else {
+    std::vector<std::uint64_t> places(rows.begin(), rows.end());
+    for (std::uint64_t& row : places) row = stored_row(tensor, row);
+    problem = read_runs(matrix, places, values);
   }
+  if (problem) return std::unexpected(*std::move(problem));
+  take_off(tensor.added, values);
   return values;
 }
 
