@@ -23,12 +23,11 @@ std::optional<std::uint64_t> size_of(const CanonicalTensor& tensor) {
 // Where the part lies, when its values stand in order in whole bytes.
 std::optional<Extent> extent_of(const TensorEntry& entry, const CanonicalTensor& part) {
   const auto size = size_of(part);
-  if (part.transposed || !size) return std::nullopt;
+  if (!part.is_plain() || !size) return std::nullopt;
   const auto bytes_of = [&](std::uint64_t rows) -> std::optional<std::uint64_t> {
-    std::uint64_t bits = 0;
-    if (__builtin_mul_overflow(rows, part.cols, &bits)) return std::nullopt;
-    if (__builtin_mul_overflow(bits, std::uint64_t{entry.type->bits}, &bits)) return std::nullopt;
-    return bits % 8 == 0 ? std::optional(bits / 8) : std::nullopt;
+    std::uint64_t elements = 0;
+    if (__builtin_mul_overflow(rows, part.cols, &elements)) return std::nullopt;
+    return entry.type->bytes_of(elements);
   };
   const auto before = bytes_of(part.first_row);
   const auto bytes = bytes_of(part.rows);

@@ -96,7 +96,8 @@ bool InformationProbe::informative() const {
   const bool is_row = entry_->shape.size() == 1;
   if (!is_row && entry_->shape.size() != 2) return true;
   const std::uint64_t wanted = entry_->shape.back();
-  if (wanted < 8 || wanted > head_.size() * 8 / type.bits) return true;
+  const std::optional<std::uint64_t> bytes = type.bytes_of(wanted);
+  if (wanted < 8 || !bytes || *bytes > head_.size()) return true;
   std::vector<float> values(wanted);
   type.decode(head_, values);
   if (!is_row) return !starts_like_sinusoids(values);

@@ -12,7 +12,6 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "digests hash values as they lie here");
 
-constexpr std::size_t run = 8;  // elements: a whole number of bytes in every type
 constexpr std::size_t elements_at_once = 16'384;
 
 std::string_view class_tag(ValueClass value_class) {
@@ -110,7 +109,8 @@ ValueHash::ValueHash(const ElementType& type, std::span<const std::uint64_t> sha
 
 void ValueHash::feed(std::span<const std::byte> stored) {
   if (!wants_h2_ && !wants_h3_) return;
-  const std::size_t run_bytes = type_->bits;
+  const std::size_t run = type_->run();
+  const std::size_t run_bytes = type_->run_bytes();
   if (!carry_.empty()) {
     const std::size_t taken = std::min(run_bytes - carry_.size(), stored.size());
     carry_.insert(carry_.end(), stored.begin(),
@@ -187,11 +187,7 @@ void ValueHash::add_integers(std::span<const std::byte> stored, std::size_t coun
 
 void ValueHash::finish() {
   if (!wants_h2_ && !wants_h3_) return;
-  if (!carry_.empty()) {
-    const std::size_t count = carry_.size() * 8 / type_->bits;
-    decode(carry_, count);
-    carry_.clear();
-  }
+  check(carry_.empty(), "elements end within a byte or a block");
   if (wants_h2_) h2_ = digest_string("h2/1", exact_.finish());
   if (wants_h3_) h3_ = digest_string("h3/1", rounded_.finish());
 }

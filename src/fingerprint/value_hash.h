@@ -53,7 +53,7 @@ class ValueHash {
   std::uint64_t left_;  // elements still to come
   Sha256 exact_;
   Sha256 rounded_;
-  std::vector<std::byte> carry_;  // an incomplete run of eight elements
+  std::vector<std::byte> carry_;  // an incomplete run
   std::vector<float> floats_;
   std::vector<std::uint16_t> halves_;
   std::vector<std::uint64_t> words_;

@@ -15,6 +15,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "base/problem.h"
@@ -24,11 +25,22 @@
 
 namespace pedigree {
 
+// One entry of a header whose values have types. Texts in lists are bytes as stored;
+// a list of lists is read and not kept.
+struct HeaderField {
+  using Value = std::variant<std::monostate, bool, std::int64_t, std::uint64_t, double, std::string,
+                             std::vector<double>, std::vector<std::string>>;
+  std::string key = {};
+  std::uint64_t offset = 0;  // of the entry in the file
+  Value value = {};
+};
+
 struct WeightFile {
   std::string_view format = {};           // Format::id
   std::vector<TensorEntry> tensors = {};  // by offset, then by position in the header
   std::vector<std::pair<std::string, std::string>> metadata = {};  // in file order
-  std::vector<Problem> problems = {};  // what is wrong but leaves the rest trustworthy
+  std::vector<HeaderField> fields = {};  // the same of a typed header (GGUF)
+  std::vector<Problem> problems = {};    // what is wrong but leaves the rest trustworthy
 };
 
 // A git-lfs pointer that stands where weights should be.

@@ -6,10 +6,10 @@
 namespace pedigree {
 
 extern const Format safetensors_format;
+extern const Format gguf_format;
 
 // unread_formats.cc: recognised and named, so that a report can say what a file
 // is, but not read.
-extern const Format gguf_format;
 extern const Format old_ggml_format;
 extern const Format torch_zip_format;
 extern const Format zip_format;

@@ -11,6 +11,9 @@ struct Limits {
   std::uint64_t rank = 64;  // dimensions of one tensor
   std::uint64_t name_bytes = 65'536;
   std::uint64_t shards = 10'000;
+  std::uint64_t gguf_header_bytes = std::uint64_t{256} << 20U;  // ten times the largest seen
+  std::uint64_t gguf_entries = std::uint64_t{1} << 20U;
+  std::uint64_t list_items = std::uint64_t{1} << 23U;  // kept of all lists of a header
 };
 
 }  // namespace pedigree

@@ -21,8 +21,6 @@ unsigned byte_at(std::span<const std::byte> head, std::size_t at) {
   return at < head.size() ? std::to_integer<unsigned>(head[at]) : 0;
 }
 
-bool is_gguf(std::span<const std::byte> head, std::uint64_t) { return starts_with(head, "GGUF"); }
-
 // Little-endian words spelled "ggml", "ggmf", "ggjt" and "ggla".
 bool is_old_ggml(std::span<const std::byte> head, std::uint64_t) {
   return std::ranges::any_of(
@@ -76,7 +74,6 @@ bool is_compressed(std::span<const std::byte> head, std::uint64_t) {
 
 }  // namespace
 
-constinit const Format gguf_format = {.id = "gguf", .title = "GGUF", .recognises = is_gguf};
 constinit const Format old_ggml_format = {
     .id = "ggml", .title = "GGML (before GGUF)", .recognises = is_old_ggml};
 constinit const Format torch_zip_format = {

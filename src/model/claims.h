@@ -3,6 +3,8 @@
 // A claim is never evidence. It is held against what the weights show.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,6 +28,7 @@ struct Claim {
   std::string value = {};  // as written
   std::string file = {};   // relative path
   unsigned line = 0;       // 1-based; 0 when the place has no lines (a binary header)
+  std::optional<std::uint64_t> offset = {};  // byte offset in such a header
 
   bool operator==(const Claim&) const = default;
 };

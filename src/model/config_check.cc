@@ -32,7 +32,8 @@ std::string_view type_named(std::string_view torch_dtype) {
   return at == names.end() ? std::string_view{} : at->second;
 }
 
-bool says_type(const Family& family, const ConfigFacts& config) {
+bool says_type(const FamilyMatch& match, const ConfigFacts& config) {
+  const Family& family = *match.spelling;
   const std::string& type =
       config.nested_model_type.empty() ? config.model_type : config.nested_model_type;
   return std::ranges::find(family.model_types, type) != family.model_types.end();
@@ -158,7 +159,7 @@ std::vector<std::string> contradictions(const ModelInfo& info, const ConfigFacts
 
 std::string type_contradiction(std::span<const FamilyMatch> ranked, const ConfigFacts& config) {
   const auto said = std::ranges::find_if(
-      ranked, [&](const FamilyMatch& match) { return says_type(*match.family, config); });
+      ranked, [&](const FamilyMatch& match) { return says_type(match, config); });
   if (said == ranked.end() || said == ranked.begin()) return {};
   const FamilyMatch& best = ranked.front();
   // Of a part of a model, many families explain everything.

@@ -31,7 +31,7 @@ class FamilyReader {
   Family read() const {
     allow_only(root_, {"schema", "id", "title", "structure", "reference", "tied", "norm_plus_one",
                        "rope_theta", "model_types", "layer_path", "before", "layer", "after",
-                       "ignorable", "layer_ignorable"});
+                       "ignorable", "layer_ignorable", "gguf"});
     if (text(root_, "schema") != "pedigree-architecture/1") fail("schema is not ours");
     Family family = {.id = text(root_, "id"),
                      .title = text(root_, "title"),
@@ -46,6 +46,11 @@ class FamilyReader {
     add_tensors(family, "before", "");
     add_tensors(family, "layer", family.layer_path);
     add_tensors(family, "after", "");
+    if (const JsonValue* gguf = root_.find("gguf")) {
+      allow_only(*gguf, {"architectures", "pairs_heads"});
+      family.gguf_architectures = texts_of(*gguf, "architectures");
+      family.gguf_pairs_heads = flag(*gguf, "pairs_heads");
+    }
     family.ignorable = texts("ignorable");
     for (const std::string& name : texts("layer_ignorable")) {
       family.ignorable.push_back(family.layer_path + name);
@@ -93,9 +98,11 @@ class FamilyReader {
     return value->as_number();
   }
 
-  std::vector<std::string> texts(std::string_view key) const {
+  std::vector<std::string> texts(std::string_view key) const { return texts_of(root_, key); }
+
+  static std::vector<std::string> texts_of(const JsonValue& object, std::string_view key) {
     std::vector<std::string> result;
-    for (const JsonValue& item : member(root_, key, JsonValue::Kind::array).items) {
+    for (const JsonValue& item : member(object, key, JsonValue::Kind::array).items) {
       if (item.kind != JsonValue::Kind::string) fail(std::string(key) + " holds no texts");
       result.push_back(item.text);
     }

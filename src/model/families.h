@@ -48,6 +48,9 @@ struct FamilyTensor {
   bool optional = false;                // a model without it is still of this family
   bool in_layer = false;
   bool per_expert = false;
+  bool stacked = false;  // [experts, out, in]: `shape` has three sizes
+  bool paired = false;   // rows of heads in pairs (CanonicalTensor::paired_heads)
+  float added = 0;       // CanonicalTensor::added
 };
 
 struct Family {
@@ -59,6 +62,8 @@ struct Family {
   bool norm_plus_one = false;
   std::optional<double> rope_theta = {};  // what a config that does not say means
   std::vector<std::string> model_types = {};
+  std::vector<std::string> gguf_architectures = {};  // general.architecture; none: no such files
+  bool gguf_pairs_heads = false;            // converters write the rows of q and k in pairs
   std::string layer_path = {};              // "model.layers.{L}."
   std::vector<FamilyTensor> tensors = {};   // in state-dict order: before, layer, after
   std::vector<std::string> ignorable = {};  // buffers without information, whole names
@@ -74,6 +79,10 @@ std::span<const EmbeddedFile> embedded_model();
 
 // All embedded families, by id.
 std::span<const Family> families();
+
+// A family as GGUF files spell it, for each of families() in their order: other names,
+// matrices as [out, in], experts stacked. Without tensors where gguf_architectures is empty.
+std::span<const Family> gguf_families();
 
 // The reference family of a structure; null when none is marked.
 const Family* reference_family(std::string_view structure);

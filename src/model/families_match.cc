@@ -130,8 +130,8 @@ double completeness_of(const Family& family, std::span<const MatchedTensor> matc
   return share(found, required);
 }
 
-FamilyMatch match_family(const Family& family, std::span<const StoredTensor> stored,
-                         std::span<const CoreName> names) {
+FamilyMatch match_spelling(const Family& family, std::span<const StoredTensor> stored,
+                           std::span<const CoreName> names) {
   const std::vector<Pattern> patterns = patterns_of(family);
   PatternTable table;
   for (const Pattern& pattern : patterns) table.emplace(pattern.name.core, &pattern);
@@ -143,7 +143,7 @@ FamilyMatch match_family(const Family& family, std::span<const StoredTensor> sto
   for (const NamedMatch& match : unique) candidates.push_back(match.matched);
   const Sizes sizes(stored, candidates);
 
-  FamilyMatch result = {.family = &family};
+  FamilyMatch result = {.spelling = &family};
   std::uint64_t bytes = 0;
   std::uint64_t all_bytes = 0;
   for (const StoredTensor& tensor : stored) all_bytes += tensor.entry.extent.size();
@@ -163,8 +163,18 @@ FamilyMatch match_family(const Family& family, std::span<const StoredTensor> sto
   return result;
 }
 
+// The better of a family's own names and those of its GGUF files.
+FamilyMatch match_family(std::size_t family, std::span<const StoredTensor> stored,
+                         std::span<const CoreName> names) {
+  FamilyMatch best = match_spelling(families()[family], stored, names);
+  const Family& gguf = gguf_families()[family];
+  if (best.matched.empty() && !gguf.tensors.empty()) best = match_spelling(gguf, stored, names);
+  best.family = &families()[family];
+  return best;
+}
+
 auto rank_of(const FamilyMatch& match, const ConfigFacts& config) {
-  const Family& family = *match.family;
+  const Family& family = *match.spelling;
   const auto says = [&](const std::string& type) {
     return !type.empty() && std::ranges::find(family.model_types, type) != family.model_types.end();
   };
@@ -172,6 +182,22 @@ auto rank_of(const FamilyMatch& match, const ConfigFacts& config) {
   return std::tuple(-match.explained(), -match.completeness,
                     !(says(config.model_type) || says(config.nested_model_type)), -asked,
                     family.norm_plus_one, !family.reference, std::string_view(family.id));
+}
+
+constexpr std::uint64_t most_experts = 4096;
+
+// One canonical tensor for each matrix of a stack.
+void add_experts(std::vector<CanonicalTensor>& result, const CanonicalTensor& whole,
+                 std::span<const std::uint64_t> shape) {
+  for (std::uint64_t expert = 0; expert < std::min(shape[0], most_experts); ++expert) {
+    CanonicalTensor canonical = whole;
+    canonical.expert = static_cast<int>(expert);
+    canonical.rows = shape[1];
+    canonical.cols = shape[2];
+    canonical.first_row = expert * shape[1];
+    canonical.transforms.emplace_back("stack-experts");
+    result.push_back(std::move(canonical));
+  }
 }
 
 void add_parts(std::vector<CanonicalTensor>& result, const CanonicalTensor& whole,
@@ -260,7 +286,9 @@ std::vector<FamilyMatch> rank_families(std::span<const StoredTensor> stored,
   names.reserve(stored.size());
   for (const StoredTensor& tensor : stored) names.push_back(core_name(tensor.entry.name));
   std::vector<FamilyMatch> result;
-  for (const Family& family : families()) result.push_back(match_family(family, stored, names));
+  for (std::size_t family = 0; family < families().size(); ++family) {
+    result.push_back(match_family(family, stored, names));
+  }
   std::ranges::sort(result, {}, [&](const FamilyMatch& match) { return rank_of(match, config); });
   return result;
 }
@@ -277,12 +305,16 @@ std::vector<CanonicalTensor> canonical_tensors(std::span<const StoredTensor> sto
                                  .rows = shape[0],
                                  .cols = shape.size() == 2 ? shape[1] : 1,
                                  .tensor = one.tensor,
-                                 .transposed = one.as->transpose};
+                                 .transposed = one.as->transpose,
+                                 .added = one.as->added};
     if (canonical.transposed) {
       std::swap(canonical.rows, canonical.cols);
       canonical.transforms.emplace_back("transpose");
     }
-    if (one.as->parts.empty()) {
+    if (canonical.added != 0) canonical.transforms.emplace_back("norm-plus-one");
+    if (one.as->stacked) {
+      add_experts(result, canonical, shape);
+    } else if (one.as->parts.empty()) {
       result.push_back(std::move(canonical));
     } else {
       add_parts(result, canonical, one, sizes);
@@ -292,6 +324,21 @@ std::vector<CanonicalTensor> canonical_tensors(std::span<const StoredTensor> sto
     return std::tuple(tensor.layer, std::string_view(tensor.role), tensor.expert);
   });
   return result;
+}
+
+void set_paired_heads(std::span<const MatchedTensor> matched, const HeadCounts& counts,
+                      std::vector<CanonicalTensor>& canonical) {
+  std::set<std::size_t> paired;
+  for (const MatchedTensor& one : matched) {
+    if (one.as->paired) paired.insert(one.tensor);
+  }
+  for (CanonicalTensor& tensor : canonical) {
+    if (!paired.contains(tensor.tensor)) continue;
+    const std::uint64_t heads = tensor.role.starts_with("attn.q") ? counts.heads : counts.kv_heads;
+    if (heads == 0 || tensor.rows % (2 * heads) != 0) continue;
+    tensor.paired_heads = heads;
+    tensor.transforms.emplace_back("rope-permute");
+  }
 }
 
 }  // namespace pedigree

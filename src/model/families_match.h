@@ -10,6 +10,7 @@
 
 #include "model/config_facts.h"
 #include "model/families.h"
+#include "model/head_counts.h"
 #include "model/model.h"
 
 namespace pedigree {
@@ -42,7 +43,8 @@ class Sizes {
 };
 
 struct FamilyMatch {
-  const Family* family = nullptr;
+  const Family* family = nullptr;           // of families()
+  const Family* spelling = nullptr;         // whose names were found: the same, or its GGUF form
   std::vector<MatchedTensor> matched = {};  // names known and shapes confirmed
   std::vector<std::string> wrappers = {};   // "module.": what names carried in front, sorted
   double count_share = 0;                   // of the tensors explained, buffers included
@@ -58,6 +60,10 @@ struct FamilyMatch {
 // a reference family.
 std::vector<FamilyMatch> rank_families(std::span<const StoredTensor> stored,
                                        const ConfigFacts& config);
+
+// Says of tensors stored in rotary pairs over how many heads: `counts`, which may be unknown.
+void set_paired_heads(std::span<const MatchedTensor> matched, const HeadCounts& counts,
+                      std::vector<CanonicalTensor>& canonical);
 
 // The logical tensors a set of matched ones holds, sorted by layer, role, expert.
 std::vector<CanonicalTensor> canonical_tensors(std::span<const StoredTensor> stored,

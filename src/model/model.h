@@ -47,10 +47,18 @@ struct CanonicalTensor {
   int expert = -1;  // -1: not an expert
   std::uint64_t rows = 0;
   std::uint64_t cols = 1;
-  std::size_t tensor = 0;                    // index into Model::tensors
-  bool transposed = false;                   // stored as [in, out]
-  std::uint64_t first_row = 0;               // of the stored out axis, for fused tensors
+  std::size_t tensor = 0;       // index into Model::tensors
+  bool transposed = false;      // stored as [in, out]
+  std::uint64_t first_row = 0;  // of the stored out axis, for fused tensors and experts
+  // Rows of each of so many heads are stored in pairs, row i of its first half before
+  // row i of its second, as rotary embeddings of Meta's code and GGUF take them; 0: in
+  // the order of heads' halves.
+  std::uint64_t paired_heads = 0;
+  float added = 0;                           // stored values are the canonical ones plus this
   std::vector<std::string> transforms = {};  // "transpose", "split-concat"; empty when stored as is
+
+  // Do values stand in the file as they are, row behind row? Then they can be hashed there.
+  bool is_plain() const { return !transposed && paired_heads == 0 && added == 0; }
 };
 
 struct ModelInfo {

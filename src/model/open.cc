@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "model/adapter.h"
+#include "model/gguf_header.h"
 #include "model/layout.h"
 #include "model/manifest.h"
 #include "model/model.h"
@@ -72,6 +73,26 @@ void judge_vocabulary(Model& model) {
       fmt::format("{} tokens meet {} embedding rows", model.tokenizer->tokens.size(), rows)));
 }
 
+// A typed header says what config and tokenizer files say beside other weights; where
+// there are such files, they win.
+void use_header(const WeightsOutcome& weights, Manifest& manifest, Model& model) {
+  if (weights.header.empty()) return;
+  if (!manifest.config.present) {
+    manifest.config = header_facts(weights.header, weights.header_file);
+    const bool head = std::ranges::any_of(model.tensors, [](const StoredTensor& tensor) {
+      return tensor.entry.name == "output.weight";
+    });
+    if (!head) manifest.config.tie_word_embeddings = true;
+  }
+  if (model.tokenizer) return;
+  auto tokenizer = read_header_tokenizer(weights.header, weights.header_file);
+  if (!tokenizer) {
+    model.problems.push_back(std::move(tokenizer.error()));
+  } else {
+    model.tokenizer = *std::move(tokenizer);
+  }
+}
+
 // Nothing can be said at all about one given file that holds no weights.
 std::optional<Problem> refusal(const ModelLayout& layout, const WeightsOutcome& weights,
                                const Model& model) {
@@ -97,14 +118,21 @@ Result<std::unique_ptr<Model>> open_model(const std::string& path, const OpenOpt
     model->problems.push_back(make_problem("no-weights", {}, "no file in it holds weights"));
   }
   Manifest manifest;
-  if (!layout->single_file) {
+  if (layout->single_file) {
+    use_header(weights, manifest, *model);
+  } else {
     manifest = read_manifest(*layout, weights.folder);
     append(model->claims, manifest.claims);
+    if (!manifest.config.present && !weights.header.empty()) {
+      std::erase_if(manifest.problems,
+                    [](const Problem& problem) { return problem.code == "config-missing"; });
+    }
     append(model->problems, manifest.problems);
     TokenizerOpening opening = open_tokenizer(*layout, weights.folder);
     model->tokenizer = std::move(opening.tokenizer);
     append(model->claims, opening.claims);
     append(model->problems, opening.problems);
+    use_header(weights, manifest, *model);
   }
   judge_adapter(weights, manifest.adapter_config, *model);
   judge_quantization(manifest.config, *model);

@@ -19,9 +19,10 @@ constexpr double enough = 0.5;  // of the bytes, for names to be believed
 
 int percent(double share) { return static_cast<int>(share * 100); }
 
-void use_names(ModelInfo& info, const FamilyMatch& match) {
+void use_names(ModelInfo& info, const FamilyMatch& match, const ConfigFacts& config) {
   const Sizes sizes(info.tensors, match.matched);
   info.canonical = canonical_tensors(info.tensors, match.matched, sizes);
+  set_paired_heads(match.matched, head_counts(RoleTable(info.canonical), config), info.canonical);
   info.architecture.explained = match.explained();
   info.architecture.wrappers = match.wrappers;
 }
@@ -54,7 +55,7 @@ Choice choose(ModelInfo& info, const ConfigFacts& config) {
   const std::vector<FamilyMatch> ranked = rank_families(info.tensors, config);
   const FamilyMatch& best = ranked.front();
   if (best.byte_share >= enough && !best.matched.empty()) {
-    use_names(info, best);
+    use_names(info, best, config);
     if (ranked.size() > 1 && !ranked[1].matched.empty()) {
       info.architecture.runner_up = ranked[1].family->id;
     }
@@ -67,7 +68,7 @@ Choice choose(ModelInfo& info, const ConfigFacts& config) {
     return {};
   }
   report_unknown(info, best, "shapes and order did not tell the other roles");
-  use_names(info, best);
+  use_names(info, best, config);
   return {.family = best.matched.empty() ? nullptr : best.family};
 }
 

@@ -11,6 +11,8 @@
 
 #include "base/text.h"
 #include "model/claims_metadata.h"
+#include "model/gguf_header.h"
+#include "model/gguf_split.h"
 #include "model/shards_files.h"
 #include "model/shards_sets.h"
 
@@ -44,6 +46,9 @@ class ShardReader {
     } else {
       name_missing_shards(first);
     }
+    add_problems(check_split(parts_));
+    outcome.header = std::move(header_);
+    outcome.header_file = std::move(header_file_);
     outcome.folder = first.folder;
     outcome.adapter_file = first.adapter;
     outcome.any_file = std::ranges::any_of(candidates_, [](const WeightCandidate& candidate) {
@@ -129,11 +134,23 @@ class ShardReader {
     }
     add_problems(std::move(weights->problems));
     add_metadata_claims(weights->metadata, candidate.file.path, model_.claims);
+    take_header(std::move(weights->fields), candidate, weights->tensors.size());
     file.state = HeldShard::State::read;
     file.shard = model_.shards.size();
     file.tensors = std::move(weights->tensors);
     model_.shards.push_back(std::move(*source));
     return file;
+  }
+
+  // The first file's header speaks for all parts of a split.
+  void take_header(std::vector<HeaderField> fields, const WeightCandidate& candidate,
+                   std::size_t tensors) {
+    if (fields.empty()) return;
+    add_header_claims(fields, candidate.file.path, model_.claims);
+    parts_.push_back(split_part(fields, candidate.file.path, tensors));
+    if (!header_.empty()) return;
+    header_ = std::move(fields);
+    header_file_ = candidate.file.path;
   }
 
   void hold_against_index(std::size_t which) {
@@ -253,6 +270,9 @@ class ShardReader {
   std::vector<ReadFile> files_;
   std::unordered_set<std::string> names_;
   std::unordered_map<std::string_view, std::size_t> preferred_;  // name to shard, by the index
+  std::vector<SplitPart> parts_;
+  std::vector<HeaderField> header_;
+  std::string header_file_;
 };
 
 }  // namespace

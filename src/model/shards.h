@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "model/layout.h"
 #include "model/model.h"
@@ -9,9 +10,11 @@
 namespace pedigree {
 
 struct WeightsOutcome {
-  std::string folder = {};    // where the weights lie: "unet/", "" at the root
-  bool any_file = false;      // some file holds weights or stands for them
-  bool adapter_file = false;  // its name is that of an adapter
+  std::string folder = {};               // where the weights lie: "unet/", "" at the root
+  bool any_file = false;                 // some file holds weights or stands for them
+  bool adapter_file = false;             // its name is that of an adapter
+  std::vector<HeaderField> header = {};  // of the first file with a typed header
+  std::string header_file = {};          // its relative path
 };
 
 // Fills shards, tensors, files, formats, sizes, the headers' claims, and the

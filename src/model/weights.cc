@@ -1,7 +1,6 @@
 #include "model/weights.h"
 
 #include <algorithm>
-#include <numeric>
 #include <string>
 #include <utility>
 
@@ -16,24 +15,27 @@ constexpr std::uint64_t window_bytes = std::uint64_t{1} << 20U;
 // bytes in between cost less than another call.
 constexpr std::uint64_t gap_bytes = 4096;
 
-// A stored tensor as a matrix of elements: row-major, `columns` to a row. A
-// vector is one row, so that its elements can be fetched in runs.
+// A stored tensor as a matrix of elements: row-major, `columns` to a row; of higher
+// rank, matrices below each other. A vector is one row, so that its elements can be
+// fetched in runs.
 class StoredMatrix {
  public:
   StoredMatrix(const Model& model, const StoredTensor& stored)
       : source_(*model.shards[stored.shard]), entry_(stored.entry) {
-    const std::vector<std::uint64_t>& shape = entry_.shape;
-    const std::uint64_t count = entry_.element_count();
-    rows_ = shape.size() < 2 ? 1 : shape.front();
-    columns_ = rows_ == 0 ? 0 : count / rows_;
+    for (const std::uint64_t dimension : entry_.shape) {
+      rows_ *= std::exchange(columns_, dimension);
+    }
   }
 
   std::uint64_t rows() const { return rows_; }
   std::uint64_t columns() const { return columns_; }
-  unsigned bits() const { return entry_.type->bits; }
+  // Columns that so many bytes hold.
+  std::uint64_t columns_in(std::uint64_t bytes) const {
+    return bytes / entry_.type->run_bytes() * entry_.type->run();
+  }
 
   std::optional<Problem> decodable() const {
-    if (entry_.type->decode != nullptr && bits() != 0) return std::nullopt;
+    if (entry_.type->decode != nullptr && entry_.type->run() != 0) return std::nullopt;
     return make_problem("unsupported-encoding", source_.name(),
                         "the values of " + entry_.name + " are stored as " + entry_.type_name +
                             ", which is not decoded",
@@ -41,10 +43,10 @@ class StoredMatrix {
   }
 
   // The elements [first, first + out.size()) in row-major order. Reads in
-  // windows; an element type below a byte starts at the byte boundary before.
+  // windows; elements that share bytes are read from the boundary before.
   std::optional<Problem> read(std::uint64_t first, std::span<float> out) {
-    const std::uint64_t group = 8 / std::gcd(bits(), 8U);  // elements from one boundary to the next
-    const std::uint64_t window = std::max(group, window_bytes * 8 / bits() / group * group);
+    const std::uint64_t group = entry_.type->run();
+    const std::uint64_t window = std::max(group, columns_in(window_bytes));
     while (!out.empty()) {
       const std::uint64_t lead = first % group;
       const std::uint64_t count = std::min<std::uint64_t>(out.size(), window - lead);
@@ -58,26 +60,27 @@ class StoredMatrix {
  private:
   std::optional<Problem> read_window(std::uint64_t start, std::uint64_t lead,
                                      std::span<float> out) {
-    const std::uint64_t offset = start / 8 * bits() + start % 8 * bits() / 8;
-    const std::uint64_t elements = lead + out.size();
-    const std::uint64_t size = elements / 8 * bits() + (elements % 8 * bits() + 7) / 8;
+    const ElementType& type = *entry_.type;
+    const std::uint64_t offset = start / type.run() * type.run_bytes();
+    const std::uint64_t runs = (lead + out.size() + type.run() - 1) / type.run();
+    const std::uint64_t size = runs * type.run_bytes();
     check(offset + size <= entry_.extent.size(), "elements beyond a tensor's bytes");
     bytes_.resize(size);
     if (auto problem = source_.read_at(entry_.extent.begin + offset, bytes_)) return problem;
-    if (lead == 0) {
-      entry_.type->decode(bytes_, out);
+    if (runs * type.run() == out.size()) {
+      type.decode(bytes_, out);
       return std::nullopt;
     }
-    values_.resize(elements);
-    entry_.type->decode(bytes_, values_);
-    std::ranges::copy(std::span(values_).subspan(lead), out.begin());
+    values_.resize(runs * type.run());
+    type.decode(bytes_, values_);
+    std::ranges::copy(std::span(values_).subspan(lead, out.size()), out.begin());
     return std::nullopt;
   }
 
   const Source& source_;
   const TensorEntry& entry_;
-  std::uint64_t rows_ = 0;
-  std::uint64_t columns_ = 0;
+  std::uint64_t rows_ = 1;
+  std::uint64_t columns_ = 1;
   std::vector<std::byte> bytes_;
   std::vector<float> values_;
 };
@@ -87,13 +90,33 @@ struct Wanted {
   std::size_t slot = 0;     // place in the result
 };
 
-std::vector<Wanted> wanted(std::span<const std::uint64_t> indices, std::uint64_t first,
-                           std::uint64_t limit) {
+// Where a canonical row stands on the stored out axis.
+std::uint64_t stored_row(const CanonicalTensor& tensor, std::uint64_t row) {
+  check(row < tensor.rows, "a row beyond the tensor");
+  if (tensor.paired_heads == 0) return tensor.first_row + row;
+  const std::uint64_t size = tensor.rows / tensor.paired_heads;
+  const std::uint64_t head = row / size * size;
+  const std::uint64_t side = row % size / (size / 2);
+  return tensor.first_row + head + row % (size / 2) * 2 + side;
+}
+
+std::vector<Wanted> wanted_rows(const CanonicalTensor& tensor,
+                                std::span<const std::uint64_t> rows) {
+  std::vector<Wanted> result;
+  result.reserve(rows.size());
+  for (std::size_t slot = 0; slot < rows.size(); ++slot) {
+    result.push_back({.index = stored_row(tensor, rows[slot]), .slot = slot});
+  }
+  std::ranges::sort(result, {}, [](const Wanted& one) { return std::pair(one.index, one.slot); });
+  return result;
+}
+
+std::vector<Wanted> wanted(std::span<const std::uint64_t> indices, std::uint64_t limit) {
   std::vector<Wanted> result;
   result.reserve(indices.size());
   for (std::size_t slot = 0; slot < indices.size(); ++slot) {
-    check(indices[slot] < limit, "a row or column beyond the tensor");
-    result.push_back({.index = first + indices[slot], .slot = slot});
+    check(indices[slot] < limit, "a column beyond the tensor");
+    result.push_back({.index = indices[slot], .slot = slot});
   }
   std::ranges::sort(result, {}, [](const Wanted& one) { return std::pair(one.index, one.slot); });
   return result;
@@ -113,8 +136,7 @@ struct Span {
   std::size_t last = 0;
 };
 
-std::vector<Span> spans_of(std::span<const Wanted> columns, unsigned bits) {
-  const std::uint64_t gap = gap_bytes * 8 / bits;
+std::vector<Span> spans_of(std::span<const Wanted> columns, std::uint64_t gap) {
   std::vector<Span> spans;
   for (std::size_t i = 0; i < columns.size(); ++i) {
     const std::uint64_t column = columns[i].index;
@@ -133,7 +155,7 @@ std::vector<Span> spans_of(std::span<const Wanted> columns, unsigned bits) {
 template <class Place>
 std::optional<Problem> gather(StoredMatrix& matrix, std::span<const Wanted> rows,
                               std::span<const Wanted> columns, std::span<float> out, Place place) {
-  const std::vector<Span> spans = spans_of(columns, matrix.bits());
+  const std::vector<Span> spans = spans_of(columns, matrix.columns_in(gap_bytes));
   std::vector<float> buffer;
   for (const Wanted& row : rows) {
     for (const Span& span : spans) {
@@ -149,17 +171,39 @@ std::optional<Problem> gather(StoredMatrix& matrix, std::span<const Wanted> rows
 }
 
 // Whole stored rows, as many as follow one another by one read.
-std::optional<Problem> read_runs(StoredMatrix& matrix, std::uint64_t first_row,
-                                 std::span<const std::uint64_t> rows, std::span<float> out) {
+std::optional<Problem> read_runs(StoredMatrix& matrix, std::span<const std::uint64_t> rows,
+                                 std::span<float> out) {
   const std::uint64_t columns = matrix.columns();
   for (std::size_t begin = 0; begin < rows.size();) {
     std::size_t end = begin + 1;
     while (end < rows.size() && rows[end] == rows[end - 1] + 1) ++end;
     const std::span<float> part = out.subspan(begin * columns, (end - begin) * columns);
-    if (auto problem = matrix.read((first_row + rows[begin]) * columns, part)) return problem;
+    if (auto problem = matrix.read(rows[begin] * columns, part)) return problem;
     begin = end;
   }
   return std::nullopt;
+}
+
+// Rows that stand in pairs are read in the order of the file and put in their places.
+std::optional<Problem> read_paired(StoredMatrix& matrix, const CanonicalTensor& tensor,
+                                   std::span<const std::uint64_t> rows, std::span<float> out) {
+  const std::vector<Wanted> order = wanted_rows(tensor, rows);
+  std::vector<std::uint64_t> stored;
+  stored.reserve(order.size());
+  for (const Wanted& one : order) stored.push_back(one.index);
+  std::vector<float> values(out.size());
+  if (auto problem = read_runs(matrix, stored, values)) return problem;
+  const std::uint64_t columns = matrix.columns();
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    std::ranges::copy(std::span(values).subspan(i * columns, columns),
+                      out.subspan(order[i].slot * columns).begin());
+  }
+  return std::nullopt;
+}
+
+void take_off(float added, std::span<float> values) {
+  if (added == 0) return;
+  for (float& value : values) value -= added;
 }
 
 bool is_columnwise(const CanonicalTensor& tensor, const StoredTensor& stored) {
@@ -184,8 +228,8 @@ Result<std::vector<float>> read_submatrix(const Model& model, const CanonicalTen
   StoredMatrix matrix(model, stored);
   if (auto problem = matrix.decodable()) return std::unexpected(*std::move(problem));
   check_fits(tensor, stored, matrix);
-  const std::vector<Wanted> out_axis = wanted(rows, tensor.first_row, tensor.rows);
-  const std::vector<Wanted> in_axis = wanted(cols, 0, tensor.cols);
+  const std::vector<Wanted> out_axis = wanted_rows(tensor, rows);
+  const std::vector<Wanted> in_axis = wanted(cols, tensor.cols);
   std::vector<float> values(rows.size() * cols.size());
   std::optional<Problem> problem;
   if (is_columnwise(tensor, stored)) {
@@ -196,6 +240,7 @@ Result<std::vector<float>> read_submatrix(const Model& model, const CanonicalTen
     problem = gather(matrix, out_axis, in_axis, values, place);
   }
   if (problem) return std::unexpected(*std::move(problem));
+  take_off(tensor.added, values);
   return values;
 }
 
@@ -210,11 +255,17 @@ Result<std::vector<float>> read_rows(const Model& model, const CanonicalTensor& 
   StoredMatrix matrix(model, stored);
   if (auto problem = matrix.decodable()) return std::unexpected(*std::move(problem));
   check_fits(tensor, stored, matrix);
-  for (const std::uint64_t row : rows) check(row < tensor.rows, "a row beyond the tensor");
   std::vector<float> values(rows.size() * tensor.cols);
-  if (auto problem = read_runs(matrix, tensor.first_row, rows, values)) {
-    return std::unexpected(*std::move(problem));
+  std::optional<Problem> problem;
+  if (tensor.paired_heads > 0) {
+    problem = read_paired(matrix, tensor, rows, values);
+  } else {
+    std::vector<std::uint64_t> places(rows.begin(), rows.end());
+    for (std::uint64_t& row : places) row = stored_row(tensor, row);
+    problem = read_runs(matrix, places, values);
   }
+  if (problem) return std::unexpected(*std::move(problem));
+  take_off(tensor.added, values);
   return values;
 }
 

@@ -5,6 +5,7 @@
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "base/problem.h"
 #include "tensor/types/types.h"
@@ -17,7 +18,12 @@ constexpr std::array table = {
     &types::i8,          &types::f8_e5m2, &types::f8_e4m3, &types::f8_e8m0, &types::f8_e4m3fnuz,
     &types::f8_e5m2fnuz, &types::u16,     &types::i16,     &types::f16,     &types::bf16,
     &types::u32,         &types::i32,     &types::f32,     &types::u64,     &types::i64,
-    &types::f64,         &types::c64,
+    &types::f64,         &types::c64,     &types::q4_0,    &types::q4_1,    &types::q5_0,
+    &types::q5_1,        &types::q8_0,    &types::q8_1,    &types::q1_0,    &types::q2_0,
+    &types::q2_k,        &types::q3_k,    &types::q4_k,    &types::q5_k,    &types::q6_k,
+    &types::q8_k,        &types::iq4_nl,  &types::iq4_xs,  &types::iq1_s,   &types::iq1_m,
+    &types::iq2_xxs,     &types::iq2_xs,  &types::iq2_s,   &types::iq3_xxs, &types::iq3_s,
+    &types::tq1_0,       &types::tq2_0,   &types::mxfp4,   &types::nvfp4,
 };
 
 constinit const ElementType opaque = {.id = "opaque"};
@@ -28,6 +34,23 @@ double normal_power(int exponent) {
 }
 
 }  // namespace
+
+unsigned ElementType::run() const {
+  if (block != 0 || bits == 0) return block;
+  return 8 / std::gcd(bits, 8U);
+}
+
+unsigned ElementType::run_bytes() const { return block != 0 ? block_bytes : run() * bits / 8; }
+
+std::optional<std::uint64_t> ElementType::bytes_of(std::uint64_t elements) const {
+  const unsigned unit = run();
+  if (unit == 0 || elements % unit != 0) return std::nullopt;
+  std::uint64_t bytes = 0;
+  if (__builtin_mul_overflow(elements / unit, std::uint64_t{run_bytes()}, &bytes)) {
+    return std::nullopt;
+  }
+  return bytes;
+}
 
 std::span<const ElementType* const> element_types() { return table; }
 

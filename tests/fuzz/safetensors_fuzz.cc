@@ -27,7 +27,7 @@ void hold_tensors(const WeightFile& file, std::size_t size) {
     check(end <= tensor.extent.begin && tensor.extent.begin <= tensor.extent.end, "overlap");
     check(tensor.extent.end <= size, "extent outside the file");
     check(tensor.type == &opaque_type() ||
-              tensor.element_count() * tensor.type->bits == tensor.extent.size() * 8,
+              tensor.type->bytes_of(tensor.element_count()) == tensor.extent.size(),
           "size and shape disagree");
     end = tensor.extent.end;
   }

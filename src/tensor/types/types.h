@@ -32,4 +32,33 @@ extern const ElementType f32;
 extern const ElementType f64;
 extern const ElementType c64;
 
+// Of ggml, stored in blocks: ggml_legacy.cc, ggml_k.cc, ggml_iq.cc, ggml_small.cc.
+extern const ElementType q4_0;
+extern const ElementType q4_1;
+extern const ElementType q5_0;
+extern const ElementType q5_1;
+extern const ElementType q8_0;
+extern const ElementType q8_1;
+extern const ElementType q1_0;
+extern const ElementType q2_0;
+extern const ElementType q2_k;
+extern const ElementType q3_k;
+extern const ElementType q4_k;
+extern const ElementType q5_k;
+extern const ElementType q6_k;
+extern const ElementType q8_k;
+extern const ElementType iq4_nl;
+extern const ElementType iq4_xs;
+extern const ElementType iq1_s;
+extern const ElementType iq1_m;
+extern const ElementType iq2_xxs;
+extern const ElementType iq2_xs;
+extern const ElementType iq2_s;
+extern const ElementType iq3_xxs;
+extern const ElementType iq3_s;
+extern const ElementType tq1_0;
+extern const ElementType tq2_0;
+extern const ElementType mxfp4;
+extern const ElementType nvfp4;
+
 }  // namespace pedigree::types

@@ -79,9 +79,9 @@ TEST_CASE("header lengths that begin with another format's magic stay safetensor
 }
 
 TEST_CASE("formats that are named but not read are told as such") {
-  const Problem problem = problem_of("GGUF\x03\0\0\0 and so on"s);
+  const Problem problem = problem_of("\x89HDF\r\n\x1a\n and so on");
   CHECK(problem.code == "format-unsupported");
-  CHECK(problem.message == "the content is GGUF, which is recognised but not read yet");
+  CHECK(problem.message == "the content is HDF5, which is recognised but not read yet");
   CHECK(problem_of(zip("m/data.pkl")).message ==
         "the content is PyTorch (zip), which is recognised but not read yet");
 }

@@ -36,7 +36,7 @@ std::string broken_law(const std::string& content) {
     if (tensor.extent.begin < end) return "overlap";
     end = tensor.extent.end;
     if (tensor.type != &opaque_type() &&
-        tensor.element_count() * tensor.type->bits != tensor.extent.size() * 8) {
+        tensor.type->bytes_of(tensor.element_count()) != tensor.extent.size()) {
       return "size";
     }
   }

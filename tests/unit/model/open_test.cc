@@ -127,13 +127,13 @@ TEST_CASE("weights under a name of no weight format are found by content") {
 
 TEST_CASE("a format that is recognised but not read is named and leaves no tensors") {
   ModelDirectory directory;
-  directory.write("model.gguf", "GGUF" + std::string(60, '\0'));
+  directory.write("model.h5", "\x89HDF\r\n\x1a\n" + std::string(60, '\0'));
   const auto model = opened(directory);
   CHECK(model->tensors.empty());
-  CHECK(model->formats == std::vector<std::string>{"gguf"});
+  CHECK(model->formats == std::vector<std::string>{"hdf5"});
   CHECK(find(*model, "format-unsupported") != nullptr);
   CHECK(find(*model, "no-weights") == nullptr);
-  const auto single = open_model(directory.path("model.gguf"));
+  const auto single = open_model(directory.path("model.h5"));
   REQUIRE(single.has_value());
   CHECK(find(**single, "format-unsupported") != nullptr);
 }
