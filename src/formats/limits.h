@@ -11,6 +11,11 @@ struct Limits {
   std::uint64_t rank = 64;  // dimensions of one tensor
   std::uint64_t name_bytes = 65'536;
   std::uint64_t shards = 10'000;
+  std::uint64_t archive_members = 1'000'000;
+  std::uint64_t pickle_operations = 10'000'000;
+  std::uint64_t pickle_nodes = 2'000'000;  // values a pickle may build
+  std::uint64_t pickle_stack = 100'000;    // values and marks
+  std::uint64_t nesting = 64;              // containers within containers of a state dict
 };
 
 }  // namespace pedigree
