@@ -181,19 +181,32 @@ void PickleMachine::unicode_line() {
 
 void PickleMachine::add_literal_steps(Steps& steps) {
   using M = PickleMachine;
-  const auto set = [&](char code, Step step) { steps[static_cast<unsigned char>(code)] = step; };
-  set('N', &M::none), set('\x88', &M::boolean<true>), set('\x89', &M::boolean<false>);
-  set('I', &M::integer_line), set('L', &M::long_line), set('J', &M::signed_integer);
-  set('K', &M::unsigned_integer<1>), set('M', &M::unsigned_integer<2>);
-  set('\x8a', &M::long_integer<1>), set('\x8b', &M::long_integer<4>);
-  set('F', &M::real_line), set('G', &M::real);
-  set('S', &M::string_line), set('V', &M::unicode_line);
-  // Python 2's strings are both: short ones are read as text.
-  set('U', &M::counted<1, Kind::text>), set('T', &M::counted<4, Kind::text>);
-  set('X', &M::counted<4, Kind::text>), set('\x8c', &M::counted<1, Kind::text>);
-  set('\x8d', &M::counted<8, Kind::text>);
-  set('C', &M::counted<1, Kind::bytes>), set('B', &M::counted<4, Kind::bytes>);
-  set('\x8e', &M::counted<8, Kind::bytes>), set('\x96', &M::counted<8, Kind::bytes>);
+  using Row = std::pair<char, Step>;
+  // Python 2's strings ('U', 'T') are both: short ones are read as text.
+  constexpr std::array rows = {Row{'N', &M::none},
+                               Row{'\x88', &M::boolean<true>},
+                               Row{'\x89', &M::boolean<false>},
+                               Row{'I', &M::integer_line},
+                               Row{'L', &M::long_line},
+                               Row{'J', &M::signed_integer},
+                               Row{'K', &M::unsigned_integer<1>},
+                               Row{'M', &M::unsigned_integer<2>},
+                               Row{'\x8a', &M::long_integer<1>},
+                               Row{'\x8b', &M::long_integer<4>},
+                               Row{'F', &M::real_line},
+                               Row{'G', &M::real},
+                               Row{'S', &M::string_line},
+                               Row{'V', &M::unicode_line},
+                               Row{'U', &M::counted<1, Kind::text>},
+                               Row{'T', &M::counted<4, Kind::text>},
+                               Row{'X', &M::counted<4, Kind::text>},
+                               Row{'\x8c', &M::counted<1, Kind::text>},
+                               Row{'\x8d', &M::counted<8, Kind::text>},
+                               Row{'C', &M::counted<1, Kind::bytes>},
+                               Row{'B', &M::counted<4, Kind::bytes>},
+                               Row{'\x8e', &M::counted<8, Kind::bytes>},
+                               Row{'\x96', &M::counted<8, Kind::bytes>}};
+  for (const auto& [code, step] : rows) steps[static_cast<unsigned char>(code)] = step;
 }
 
 }  // namespace pedigree

@@ -112,10 +112,14 @@ void PickleMachine::memoize(std::uint64_t index) {
     malformed("limit-exceeded", "the pickle's memo is numbered beyond the limit", at_);
   }
   if (index >= memo_.size()) memo_.resize(static_cast<std::size_t>(index) + 1, no_pickle_ref);
-  memo_[static_cast<std::size_t>(index)] = top();
+  PickleRef& place = memo_[static_cast<std::size_t>(index)];
+  if (place == no_pickle_ref) ++memo_count_;
+  place = top();
 }
 
-void PickleMachine::memoize_next() { memoize(memo_.size()); }
+// Python numbers it by how many values the memo holds, which an odd PUT before it may
+// have set apart from the highest number.
+void PickleMachine::memoize_next() { memoize(memo_count_); }
 
 void PickleMachine::recall(std::uint64_t index) {
   if (index >= memo_.size() || memo_[static_cast<std::size_t>(index)] == no_pickle_ref) {
@@ -275,6 +279,11 @@ void PickleMachine::new_object_with_keywords() {
 
 void PickleMachine::build() {
   const PickleRef state = pop();
+  if (const PickleGlobal* changed = tree_.global(top())) {
+    note_foreign({.module = changed->module,
+                  .name = changed->name + " (its attributes are set)",
+                  .offset = at_});
+  }
   tree_.nodes_[top()].state = state;
 }
 
@@ -292,25 +301,53 @@ void PickleMachine::buffer() { refuse("the pickle wants a buffer that lies outsi
 
 void PickleMachine::add_structure_steps(Steps& steps) {
   using M = PickleMachine;
-  const auto set = [&](char code, Step step) { steps[static_cast<unsigned char>(code)] = step; };
-  set('(', &M::mark), set('.', &M::stop), set('0', &M::pop_one), set('1', &M::pop_to_mark);
-  set('2', &M::duplicate), set('\x80', &M::protocol), set('\x95', &M::frame);
-  set('g', &M::get_line), set('h', &M::get<1>), set('j', &M::get<4>);
-  set('p', &M::put_line), set('q', &M::put<1>), set('r', &M::put<4>);
-  set('\x94', &M::memoize_next);
-  set(')', &M::empty<Kind::tuple>), set(']', &M::empty<Kind::list>);
-  set('}', &M::empty<Kind::dict>), set('\x8f', &M::empty<Kind::set>);
-  set('t', &M::from_mark<Kind::tuple>), set('l', &M::from_mark<Kind::list>);
-  set('\x91', &M::from_mark<Kind::set>), set('d', &M::dict_from_mark);
-  set('\x85', &M::tuple<1>), set('\x86', &M::tuple<2>), set('\x87', &M::tuple<3>);
-  set('a', &M::append), set('e', &M::appends), set('\x90', &M::add_items);
-  set('s', &M::set_item), set('u', &M::set_items);
-  set('c', &M::global_lines), set('\x93', &M::global_from_stack);
-  set('i', &M::instance), set('o', &M::object_from_mark);
-  set('\x82', &M::extension<1>), set('\x83', &M::extension<2>), set('\x84', &M::extension<4>);
-  set('R', &M::reduce), set('\x81', &M::new_object), set('\x92', &M::new_object_with_keywords);
-  set('b', &M::build), set('Q', &M::persistent), set('P', &M::persistent_line);
-  set('\x97', &M::buffer), set('\x98', &M::read_only);
+  using Row = std::pair<char, Step>;
+  constexpr std::array rows = {Row{'(', &M::mark},
+                               Row{'.', &M::stop},
+                               Row{'0', &M::pop_one},
+                               Row{'1', &M::pop_to_mark},
+                               Row{'2', &M::duplicate},
+                               Row{'\x80', &M::protocol},
+                               Row{'\x95', &M::frame},
+                               Row{'g', &M::get_line},
+                               Row{'h', &M::get<1>},
+                               Row{'j', &M::get<4>},
+                               Row{'p', &M::put_line},
+                               Row{'q', &M::put<1>},
+                               Row{'r', &M::put<4>},
+                               Row{'\x94', &M::memoize_next},
+                               Row{')', &M::empty<Kind::tuple>},
+                               Row{']', &M::empty<Kind::list>},
+                               Row{'}', &M::empty<Kind::dict>},
+                               Row{'\x8f', &M::empty<Kind::set>},
+                               Row{'t', &M::from_mark<Kind::tuple>},
+                               Row{'l', &M::from_mark<Kind::list>},
+                               Row{'\x91', &M::from_mark<Kind::set>},
+                               Row{'d', &M::dict_from_mark},
+                               Row{'\x85', &M::tuple<1>},
+                               Row{'\x86', &M::tuple<2>},
+                               Row{'\x87', &M::tuple<3>},
+                               Row{'a', &M::append},
+                               Row{'e', &M::appends},
+                               Row{'\x90', &M::add_items},
+                               Row{'s', &M::set_item},
+                               Row{'u', &M::set_items},
+                               Row{'c', &M::global_lines},
+                               Row{'\x93', &M::global_from_stack},
+                               Row{'i', &M::instance},
+                               Row{'o', &M::object_from_mark},
+                               Row{'\x82', &M::extension<1>},
+                               Row{'\x83', &M::extension<2>},
+                               Row{'\x84', &M::extension<4>},
+                               Row{'R', &M::reduce},
+                               Row{'\x81', &M::new_object},
+                               Row{'\x92', &M::new_object_with_keywords},
+                               Row{'b', &M::build},
+                               Row{'Q', &M::persistent},
+                               Row{'P', &M::persistent_line},
+                               Row{'\x97', &M::buffer},
+                               Row{'\x98', &M::read_only}};
+  for (const auto& [code, step] : rows) steps[static_cast<unsigned char>(code)] = step;
 }
 
 PickleMachine::Steps PickleMachine::make_steps() {

@@ -137,6 +137,7 @@ class PickleMachine {
   std::vector<PickleRef> stack_;
   std::vector<std::size_t> marks_;
   std::vector<PickleRef> memo_;
+  std::uint64_t memo_count_ = 0;  // places of it that hold something
   std::set<std::pair<std::string, std::string>> foreign_;
   std::uint64_t kept_bytes_ = 0;  // of texts and names
   std::uint64_t items_ = 0;       // in all containers

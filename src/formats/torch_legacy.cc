@@ -41,6 +41,10 @@ class LegacyReader {
     } else {
       take_object(first, {});
     }
+    if (!torch && !broken_ && file_.tensors.empty() && file_.arranged.empty()) {
+      file_.problems.push_back(
+          make_problem("not-a-weight-file", {}, "the pickle holds no arrays of numbers", 0));
+    }
     if (!broken_ && at_ < source_.size()) {
       file_.problems.push_back(make_problem(
           "pickle-trailing-bytes", {},

@@ -84,6 +84,21 @@ TEST_CASE("names off the list are told once, with the place of the first") {
   CHECK(reading.foreign[0].offset == 2);
 }
 
+TEST_CASE("MEMOIZE takes the number Python would take, after odd PUTs too") {
+  // PUT 5 and PUT 2, then MEMOIZE: the memo holds two values, so the third goes to 2.
+  const PickleReading reading = decoded("\x8c\1a\x71\5\x8c\1b\x71\2\x8c\1c\x94h\2.");
+  REQUIRE_FALSE(reading.broken.has_value());
+  CHECK(reading.tree.text(reading.root) == "c");
+}
+
+TEST_CASE("setting attributes of a function that weights do need is told") {
+  using namespace made_pickle;
+  const PickleReading reading =
+      decoded(whole(name("torch._utils", "_rebuild_tensor_v2") + mapping({{"x", "N"}}) + "b"));
+  REQUIRE(reading.foreign.size() == 1);
+  CHECK(reading.foreign[0].name == "_rebuild_tensor_v2 (its attributes are set)");
+}
+
 TEST_CASE("a pickle that asks for more than the limits is stopped") {
   Limits limits;
   limits.pickle_stack = 100;
