@@ -17,6 +17,7 @@ T little_endian(std::span<const std::byte> bytes) {
 }  // namespace
 
 std::uint8_t ByteReader::u8() { return std::to_integer<std::uint8_t>(bytes(1, "a byte")[0]); }
+std::uint16_t ByteReader::u16() { return little_endian<std::uint16_t>(bytes(2, "a u16")); }
 std::uint32_t ByteReader::u32() { return little_endian<std::uint32_t>(bytes(4, "a u32")); }
 std::uint64_t ByteReader::u64() { return little_endian<std::uint64_t>(bytes(8, "a u64")); }
 

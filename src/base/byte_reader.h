@@ -22,6 +22,7 @@ class ByteReader {
       : bytes_(bytes), code_(code), origin_(origin) {}
 
   std::uint8_t u8();
+  std::uint16_t u16();  // little-endian
   std::uint32_t u32();  // little-endian
   std::uint64_t u64();  // little-endian
 

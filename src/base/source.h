@@ -32,6 +32,10 @@ class Source {
   // A Problem when the file is no longer the one that was opened.
   virtual std::optional<Problem> still_the_same() const { return std::nullopt; }
 
+  // The source whose bytes this one only puts in another order; null for a source
+  // of its own, such as a file.
+  virtual const Source* arranges() const { return nullptr; }
+
   std::uint64_t bytes_read() const { return bytes_read_.load(std::memory_order_relaxed); }
 
  protected:

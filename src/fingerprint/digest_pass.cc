@@ -152,7 +152,8 @@ std::optional<Problem> FilePass::run(const Source& source, const ShardPlan& plan
   Sha256 whole;
   Walk<RawSink> raw(plan.raw, desk);
   Walk<ValueSink> values(plan.values, desk);
-  const bool in_two = split_ && options_.h0 && !plan.raw.empty();
+  const bool h0 = options_.h0 && source.arranges() == nullptr;
+  const bool in_two = split_ && h0 && !plan.raw.empty();
   const Reading reading = {.source = source,
                            .range = {.begin = 0, .end = source.size()},
                            .chunk = in_two ? split_chunk_bytes : chunk_bytes,
@@ -160,7 +161,7 @@ std::optional<Problem> FilePass::run(const Source& source, const ShardPlan& plan
                            .tell = tell};
   const auto consume = [&](std::uint64_t offset, std::span<const std::byte> bytes) {
     const auto side = [&](std::size_t index) -> std::optional<Problem> {
-      if (index == 0 && options_.h0) whole.update(bytes);
+      if (index == 0 && h0) whole.update(bytes);
       if (index == 1) {
         raw.feed(offset, bytes);
         values.feed(offset, bytes);
@@ -172,7 +173,7 @@ std::optional<Problem> FilePass::run(const Source& source, const ShardPlan& plan
   };
   if (auto problem = read_through(reading, consume)) return problem;
   if (auto changed = source.still_the_same()) return changed;
-  if (options_.h0) file.sha256 = to_hex(whole.finish());
+  if (h0) file.sha256 = to_hex(whole.finish());
   if (auto apart = run_apart<RawSink>(source, plan.raw_apart, desk)) return apart;
   return run_apart<ValueSink>(source, plan.values_apart, desk);
 }

@@ -79,7 +79,7 @@ std::vector<FileTask> file_tasks(const Model& model, const DigestOptions& option
   std::vector<FileTask> tasks;
   std::map<std::string_view, std::size_t> held;
   for (const auto& shard : model.shards) {
-    held.emplace(shard->name(), tasks.size());
+    held.emplace(shard->name(), tasks.size());  // one that arranges another has its name
     tasks.push_back({.source = shard.get(), .opened = {}, .path = shard->name()});
   }
   if (!options.h0) return tasks;
@@ -137,7 +137,11 @@ Result<ModelDigests> digest_model(const Model& model, const DigestOptions& optio
     digests.tensors[model.tensors.size() + i].informative =
         digests.tensors[plan.parents[i]].informative;
   }
-  if (options.h0) digests.files = std::move(files);
+  if (options.h0) {
+    // Sources that arrange the bytes of a file are no files.
+    std::erase_if(files, [](const FileDigest& file) { return file.sha256.empty(); });
+    digests.files = std::move(files);
+  }
   std::ranges::sort(digests.files, {}, &FileDigest::path);
   std::ranges::sort(digests.tensors, {}, &TensorDigest::name);
   add_model_digests(options, digests);

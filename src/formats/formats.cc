@@ -17,9 +17,10 @@ namespace {
 
 // In the order they are tried: magics nobody shares first, then safetensors,
 // whose length may begin with the two bytes of the rest.
-constexpr std::array table = {
-    &gguf_format, &old_ggml_format, &torch_zip_format,   &zip_format,    &hdf5_format,
-    &npy_format,  &tflite_format,   &safetensors_format, &pickle_format, &compressed_format};
+constexpr std::array table = {&gguf_format,   &old_ggml_format,  &torch_zip_format,
+                              &npz_format,    &zip_format,       &hdf5_format,
+                              &npy_format,    &tflite_format,    &safetensors_format,
+                              &pickle_format, &compressed_format};
 
 constexpr std::uint64_t head_bytes = 4096;
 

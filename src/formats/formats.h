@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -35,9 +36,29 @@ struct HeaderField {
   Value value = {};
 };
 
+// How to get at a tensor whose bytes do not lie in the file in order: a view with
+// strides, big-endian values, a part of a compressed member.
+struct Arrangement {
+  Extent stored = {};                       // what is read in the file
+  bool deflated = false;                    // it is a raw deflate stream
+  std::uint64_t unpacked_bytes = 0;         // of that stream; else stored.size()
+  std::uint64_t first_byte = 0;             // of the first element, in the unpacked bytes
+  std::uint64_t element_bytes = 0;          // never 0
+  std::vector<std::uint64_t> strides = {};  // in elements, one a dimension; empty: row-major
+  std::uint64_t swapped_bytes = 0;          // each so many bytes are reversed; 0: none
+};
+
+struct ArrangedTensor {
+  TensorEntry entry = {};  // its extent begins at 0 until arranged_source() places it
+  Arrangement arrangement = {};
+};
+
 struct WeightFile {
-  std::string_view format = {};           // Format::id
-  std::vector<TensorEntry> tensors = {};  // by offset, then by position in the header
+  std::string_view format = {};  // Format::id
+  // By offset, then by position in the header. Formats with views may have tensors
+  // that share bytes.
+  std::vector<TensorEntry> tensors = {};
+  std::vector<ArrangedTensor> arranged = {};  // those whose bytes do not lie in order
   std::vector<std::pair<std::string, std::string>> metadata = {};  // in file order
   std::vector<HeaderField> fields = {};  // the same of a typed header (GGUF)
   std::vector<Problem> problems = {};    // what is wrong but leaves the rest trustworthy
@@ -62,6 +83,9 @@ struct Format {
   // header alone. Throws Malformed where the rest can no longer be trusted.
   // Null for formats that are recognised and named but not read.
   WeightFile (*read)(const Source& source, const Limits& limits) = nullptr;
+
+  // Used for much else than weights: only the name of a weight file makes it one.
+  bool general = false;
 };
 
 std::span<const Format* const> formats();
@@ -77,5 +101,11 @@ std::optional<LfsPointer> read_lfs_pointer(std::string_view text);
 // content gets past here. Problems: not-a-weight-file, weights-not-downloaded,
 // format-unsupported, and those of the reader.
 Result<WeightFile> read_weights(const Source& source, const Limits& limits = {});
+
+// A source that supplies the row-major little-endian bytes of `tensors`, one after
+// the other, and sets their extents to places in it. It has the name of `file`,
+// which it does not own and which must outlive it. A tensor of up to 32 MiB costs
+// one read of what it spans and is kept until others push it out.
+std::unique_ptr<Source> arranged_source(const Source& file, std::vector<ArrangedTensor>& tensors);
 
 }  // namespace pedigree

@@ -7,16 +7,19 @@ namespace pedigree {
 
 extern const Format safetensors_format;
 extern const Format gguf_format;
+extern const Format npy_format;
+extern const Format pickle_format;  // torch_legacy.cc
+
+// zip_archives.cc
+extern const Format torch_zip_format;
+extern const Format npz_format;
+extern const Format zip_format;
 
 // unread_formats.cc: recognised and named, so that a report can say what a file
 // is, but not read.
 extern const Format old_ggml_format;
-extern const Format torch_zip_format;
-extern const Format zip_format;
 extern const Format hdf5_format;
-extern const Format npy_format;
 extern const Format tflite_format;
-extern const Format pickle_format;
 extern const Format compressed_format;
 
 }  // namespace pedigree

@@ -28,38 +28,11 @@ bool is_old_ggml(std::span<const std::byte> head, std::uint64_t) {
       [&](std::string_view magic) { return starts_with(head, magic); });
 }
 
-// The compression method keeps a safetensors header of 67,324,752 bytes, which
-// begins with the same four, from passing for a zip.
-bool is_zip(std::span<const std::byte> head, std::uint64_t) {
-  const unsigned method = byte_at(head, 8) + 256 * byte_at(head, 9);
-  return starts_with(head, "PK\x03\x04") && method < 100;
-}
-
-// torch.save puts <name>/data.pkl first.
-bool is_torch_zip(std::span<const std::byte> head, std::uint64_t size) {
-  constexpr std::size_t name_at = 30;
-  constexpr std::string_view member = "/data.pkl";
-  if (!is_zip(head, size)) return false;
-  const std::size_t length = byte_at(head, 26) + 256 * byte_at(head, 27);
-  return length >= member.size() && holds(head, name_at + length - member.size(), member);
-}
-
 bool is_hdf5(std::span<const std::byte> head, std::uint64_t) {
   return starts_with(head, "\x89HDF\r\n\x1a\n");
 }
 
-bool is_npy(std::span<const std::byte> head, std::uint64_t) {
-  return starts_with(head, "\x93NUMPY");
-}
-
 bool is_tflite(std::span<const std::byte> head, std::uint64_t) { return holds(head, 4, "TFL3"); }
-
-// Protocol 2 to 5. Stands behind safetensors in the table: a header of 640
-// bytes begins with the same two bytes.
-bool is_pickle(std::span<const std::byte> head, std::uint64_t) {
-  const unsigned protocol = byte_at(head, 1);
-  return byte_at(head, 0) == 0x80 && protocol >= 2 && protocol <= 5 && byte_at(head, 2) != 0;
-}
 
 // Never unpacked: a wrapper under a weight file's name is how scanners are
 // evaded. gzip and bzip2 have short magics, so more of their header is asked.
@@ -76,15 +49,9 @@ bool is_compressed(std::span<const std::byte> head, std::uint64_t) {
 
 constinit const Format old_ggml_format = {
     .id = "ggml", .title = "GGML (before GGUF)", .recognises = is_old_ggml};
-constinit const Format torch_zip_format = {
-    .id = "torch-zip", .title = "PyTorch (zip)", .recognises = is_torch_zip};
-constinit const Format zip_format = {.id = "zip", .title = "zip archive", .recognises = is_zip};
 constinit const Format hdf5_format = {.id = "hdf5", .title = "HDF5", .recognises = is_hdf5};
-constinit const Format npy_format = {.id = "npy", .title = "NumPy array", .recognises = is_npy};
 constinit const Format tflite_format = {
     .id = "tflite", .title = "TensorFlow Lite", .recognises = is_tflite};
-constinit const Format pickle_format = {
-    .id = "pickle", .title = "Python pickle", .recognises = is_pickle};
 constinit const Format compressed_format = {
     .id = "compressed", .title = "compressed archive", .recognises = is_compressed};
 

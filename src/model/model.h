@@ -33,9 +33,17 @@ struct ModelFile {
   std::optional<std::string> expected_git_sha1 = {};
 };
 
+// A tensor's place in a file, whose bytes there may be in another order.
+struct FilePlace {
+  std::size_t shard = 0;
+  Extent extent = {};
+};
+
 struct StoredTensor {
   TensorEntry entry = {};
   std::size_t shard = 0;  // index into Model::shards
+  // Where the file holds the bytes when `shard` only puts them in order.
+  std::optional<FilePlace> gathered_from = {};
 };
 
 // One logical matrix or vector of the architecture, and where it lies in a
@@ -83,6 +91,7 @@ struct ModelInfo {
 };
 
 struct Model : ModelInfo {
+  // Open files; behind one whose tensors do not all lie in order, a source that arranges them.
   std::vector<std::unique_ptr<Source>> shards = {};
 
   const CanonicalTensor* find(std::string_view role, int layer = -1, int expert = -1) const;

@@ -14,6 +14,7 @@
 #include "model/gguf_header.h"
 #include "model/gguf_split.h"
 #include "model/shards_files.h"
+#include "model/shards_parallel.h"
 #include "model/shards_sets.h"
 
 namespace pedigree {
@@ -23,7 +24,18 @@ struct ReadFile {
   std::size_t candidate = 0;
   HeldShard::State state = HeldShard::State::unreadable;
   std::size_t shard = 0;  // in Model::shards, when read
+  std::string_view format = {};
   std::vector<TensorEntry> tensors = {};
+  // The last of the tensors lie in the shard after `shard`, which arranges its bytes.
+  std::vector<Extent> gathered_from = {};
+
+  StoredTensor stored(std::size_t at) {
+    const std::size_t in_order = tensors.size() - gathered_from.size();
+    if (at < in_order) return {.entry = std::move(tensors[at]), .shard = shard};
+    return {.entry = std::move(tensors[at]),
+            .shard = shard + 1,
+            .gathered_from = FilePlace{.shard = shard, .extent = gathered_from[at - in_order]}};
+  }
 };
 
 class ShardReader {
@@ -136,9 +148,11 @@ class ShardReader {
     add_metadata_claims(weights->metadata, candidate.file.path, model_.claims);
     take_header(std::move(weights->fields), candidate, weights->tensors.size());
     file.state = HeldShard::State::read;
+    file.format = weights->format;
     file.shard = model_.shards.size();
     file.tensors = std::move(weights->tensors);
     model_.shards.push_back(std::move(*source));
+    if (!weights->arranged.empty()) add_arranged(weights->arranged, file);
     return file;
   }
 
@@ -151,6 +165,14 @@ class ShardReader {
     if (!header_.empty()) return;
     header_ = std::move(fields);
     header_file_ = candidate.file.path;
+  }
+
+  void add_arranged(std::vector<ArrangedTensor>& arranged, ReadFile& file) {
+    model_.shards.push_back(arranged_source(*model_.shards[file.shard], arranged));
+    for (ArrangedTensor& tensor : arranged) {
+      file.gathered_from.push_back(tensor.arrangement.stored);
+      file.tensors.push_back(std::move(tensor.entry));
+    }
   }
 
   void hold_against_index(std::size_t which) {
@@ -194,14 +216,40 @@ class ShardReader {
                                  name.count - present.size(), name.count)));
   }
 
+  // Meta's files, each of which holds a share of every matrix.
+  bool is_parallel(const WeightSet& set) const {
+    if (set.files.empty()) return false;
+    const WeightName& name = candidates_[set.files.front()].name;
+    return name.stem == "consolidated" && name.number && name.count == 0 && files_.size() > 1 &&
+           std::ranges::all_of(
+               files_, [](const ReadFile& file) { return file.state == HeldShard::State::read; });
+  }
+
+  void join_parallel(std::vector<std::vector<StoredTensor>> files) {
+    ParallelTensors all = join_parallel_shards(std::move(files), model_.shards);
+    add_problems(std::move(all.problems));
+    std::ranges::move(all.whole, std::back_inserter(model_.tensors));
+    if (all.joined.empty()) return;
+    const std::size_t shard = model_.shards.size();
+    model_.shards.push_back(joined_source(all.joined));
+    for (JoinedTensor& tensor : all.joined) {
+      model_.tensors.push_back(
+          {.entry = std::move(tensor.entry), .shard = shard, .gathered_from = tensor.first_part});
+    }
+  }
+
   void collect_tensors(const WeightSet& set) {
+    std::vector<std::vector<StoredTensor>> stored;
     for (ReadFile& file : files_) {
       if (file.state != HeldShard::State::read) continue;
-      const WeightCandidate& candidate = candidates_[file.candidate];
-      model_.formats.emplace_back(candidate.format->id);
-      for (TensorEntry& entry : file.tensors) {
-        model_.tensors.push_back({.entry = std::move(entry), .shard = file.shard});
-      }
+      model_.formats.emplace_back(file.format);
+      std::vector<StoredTensor>& tensors = stored.emplace_back();
+      for (std::size_t i = 0; i < file.tensors.size(); ++i) tensors.push_back(file.stored(i));
+    }
+    if (is_parallel(set)) {
+      join_parallel(std::move(stored));
+    } else {
+      for (auto& tensors : stored) std::ranges::move(tensors, std::back_inserter(model_.tensors));
     }
     for (const std::size_t at : set.files) {
       const Format* format = candidates_[at].format;
@@ -241,9 +289,17 @@ class ShardReader {
                                      shown(model_.shards[rival.shard]->name()))));
       }
       const auto wanted = preferred_.find(tensor.entry.name);
-      if (wanted != preferred_.end() && wanted->second == tensor.shard) rival = std::move(tensor);
+      if (wanted != preferred_.end() && source_of(wanted->second) == source_of(tensor.shard)) {
+        rival = std::move(tensor);
+      }
     }
     model_.tensors = std::move(kept);
+  }
+
+  // The file behind a shard that arranges the bytes of another.
+  const Source* source_of(std::size_t shard) const {
+    const Source* source = model_.shards[shard].get();
+    return source->arranges() == nullptr ? source : source->arranges();
   }
 
   void count_pointers(const WeightChoice& choice) {

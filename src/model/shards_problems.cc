@@ -13,12 +13,14 @@ namespace {
 // (.bin, .pt) promise only not to be one of the formats with a name of its own.
 bool keeps_its_promise(std::string_view extension, std::string_view format) {
   if (extension == "safetensors" || extension == "gguf") return extension == format;
-  constexpr std::array<std::string_view, 5> torch = {"bin", "pt", "pth", "ckpt", "pdparams"};
+  constexpr std::array<std::string_view, 6> torch = {"bin", "pt", "pth", "ckpt", "pdparams", "jit"};
   if (std::ranges::find(torch, extension) != torch.end()) {
     return format == "torch-zip" || format == "pickle" || format == "zip" || format == "ggml";
   }
   if (extension == "h5" || extension == "hdf5") return format == "hdf5";
-  if (extension == "npz" || extension == "keras") return format == "zip";
+  if (extension == "npz") return format == "npz" || format == "zip";
+  if (extension == "zip") return format == "zip" || format == "torch-zip" || format == "npz";
+  if (extension == "keras") return format == "zip";
   return extension == format || extension == "onnx" || extension == "msgpack";
 }
 

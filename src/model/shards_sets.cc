@@ -121,7 +121,7 @@ class Chooser {
 
   // Smaller is better; every component is a plain order, so the choice depends on
   // nothing but names and contents.
-  std::tuple<bool, bool, int, bool, bool, std::size_t, bool, std::uint64_t, std::string> rank(
+  std::tuple<bool, bool, int, bool, bool, bool, std::size_t, bool, std::uint64_t, std::string> rank(
       const WeightSet& set) const {
     const bool given = set.index && indexes_[*set.index].file == layout_.given_index;
     int reading = 3;
@@ -132,12 +132,15 @@ class Chooser {
       const int one = file.readable() ? 0 : file.pointer ? 1 : file.format != nullptr ? 2 : 3;
       reading = std::min(reading, one);
     }
+    // Loaders take safetensors before pickles.
+    const bool other =
+        !set.files.empty() && candidates_[set.files.front()].name.extension != "safetensors";
     const std::string stem = set.files.empty() ? "" : candidates_[set.files.front()].name.stem;
     const bool variant = !set.files.empty() && !candidates_[set.files.front()].name.variant.empty();
     // Among subfolders (components of a pipeline) the largest is the model.
     const std::uint64_t size_order = set.folder.empty() ? 0 : UINT64_MAX - bytes;
-    return {!given,  !set.folder.empty(), reading,  set.adapter, !set.index, stem_rank(stem),
-            variant, size_order,          set.title};
+    return {!given,     !set.folder.empty(), reading, set.adapter, other,
+            !set.index, stem_rank(stem),     variant, size_order,  set.title};
   }
 
   // Files of names no loader knows, side by side and all readable: parts of one
@@ -191,7 +194,8 @@ std::vector<WeightCandidate> find_weight_candidates(const ModelLayout& layout) {
     if (!named && !odd) continue;
     WeightCandidate candidate = look_at(file);
     // A zip or a pickle under a name of its own is somebody's side file.
-    if (named || candidate.readable()) candidates.push_back(std::move(candidate));
+    const bool of_weights = candidate.readable() && !candidate.format->general;
+    if (named || of_weights) candidates.push_back(std::move(candidate));
   }
   return candidates;
 }

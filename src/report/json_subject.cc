@@ -126,8 +126,10 @@ OrderedJson json_tensors(const ModelInfo& info) {
     row["name"] = json_text(tensor.entry.name);
     row["type"] = json_text(tensor.entry.type_name);
     row["shape"] = tensor.entry.shape;
-    row["shard"] = tensor.shard;
-    row["extent"] = {tensor.entry.extent.begin, tensor.entry.extent.end};
+    const FilePlace place = tensor.gathered_from.value_or(
+        FilePlace{.shard = tensor.shard, .extent = tensor.entry.extent});
+    row["shard"] = place.shard;
+    row["extent"] = {place.extent.begin, place.extent.end};
     rows.push_back(std::move(row));
   }
   for (const CanonicalTensor& part : info.canonical) {

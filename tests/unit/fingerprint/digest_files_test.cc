@@ -10,6 +10,7 @@
 #include "fingerprint/digests.h"
 #include "model/model.h"
 #include "tests/support/model_directory.h"
+#include "tests/support/torch_builder.h"
 
 namespace pedigree {
 namespace {
@@ -89,6 +90,24 @@ TEST_CASE("a file beside the weights that cannot be opened leaves the others the
   REQUIRE(digests.problems.size() == 1);
   CHECK(digests.problems[0].code == "io-error");
   CHECK(digests.problems[0].file == "a.txt");
+}
+
+TEST_CASE("a file whose tensors are put in order has one H0, and H1 is that of the order") {
+  using namespace made_pickle;
+  const std::string held = storage("0", 6);
+  const std::string content =
+      made_torch_zip(whole(mapping({{"plain", tensor(held, 0, {2, 3}, {3, 1})},
+                                    {"turned", tensor(held, 0, {3, 2}, {1, 3})}})),
+                     {made_floats({0, 1, 2, 3, 4, 5})});
+  ModelDirectory directory;
+  directory.write("pytorch_model.bin", content);
+  const auto digests = digest_model(*opened(directory.path()), {.h0 = true, .h1 = true});
+  REQUIRE(digests.has_value());
+  REQUIRE(digests->files.size() == 1);
+  CHECK(digests->files[0].sha256 == sha256_of(content));
+  REQUIRE(digests->tensors.size() == 2);
+  CHECK(digests->tensors[0].h1 == "h1/1:sha256:" + sha256_of(made_floats({0, 1, 2, 3, 4, 5})));
+  CHECK(digests->tensors[1].h1 == "h1/1:sha256:" + sha256_of(made_floats({0, 3, 1, 4, 2, 5})));
 }
 
 }  // namespace pedigree

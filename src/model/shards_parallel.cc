@@ -1,0 +1,179 @@
+#include "model/shards_parallel.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "base/text.h"
+
+namespace pedigree {
+namespace {
+
+enum class Cut { rows, columns, embedding, none };
+
+struct Rule {
+  std::string_view part;  // of the name, between dots
+  Cut cut;
+};
+
+constexpr std::array rules = {
+    Rule{"wq", Cut::rows},    Rule{"wk", Cut::rows},    Rule{"wv", Cut::rows},
+    Rule{"w1", Cut::rows},    Rule{"w3", Cut::rows},    Rule{"output", Cut::rows},
+    Rule{"wo", Cut::columns}, Rule{"w2", Cut::columns}, Rule{"tok_embeddings", Cut::embedding}};
+
+bool holds_part(std::string_view name, std::string_view part) {
+  while (!name.empty()) {
+    const std::string_view first = name.substr(0, name.find('.'));
+    if (first == part) return true;
+    name.remove_prefix(std::min(first.size() + 1, name.size()));
+  }
+  return false;
+}
+
+Cut cut_of(std::string_view name) {
+  const auto rule =
+      std::ranges::find_if(rules, [&](const Rule& each) { return holds_part(name, each.part); });
+  return rule == rules.end() ? Cut::none : rule->cut;
+}
+
+using Parts = std::vector<const StoredTensor*>;
+
+class Joiner {
+ public:
+  Joiner(const std::vector<std::vector<StoredTensor>>& files,
+         const std::vector<std::unique_ptr<Source>>& sources)
+      : files_(files), sources_(sources) {}
+
+  ParallelTensors join() {
+    std::map<std::string_view, Parts> by_name;
+    for (const std::vector<StoredTensor>& file : files_) {
+      for (const StoredTensor& tensor : file) by_name[tensor.entry.name].push_back(&tensor);
+    }
+    find_width(by_name);
+    for (const auto& [name, parts] : by_name) take(parts);
+    if (untold_ > 0) {
+      tell("shard-layout", *files_.front().begin(),
+           fmt::format("{} more tensors do not fit together", untold_));
+    }
+    return std::move(result_);
+  }
+
+ private:
+  void tell(std::string_view code, const StoredTensor& tensor, std::string message) {
+    constexpr std::size_t most = 20;
+    if (result_.problems.size() >= most) {
+      ++untold_;
+      return;
+    }
+    result_.problems.push_back(
+        make_problem(code, sources_[tensor.shard]->name(), std::move(message)));
+  }
+
+  // The model's width, by which an embedding shows how it was cut.
+  void find_width(const std::map<std::string_view, Parts>& by_name) {
+    const auto norm = by_name.find("norm.weight");
+    if (norm == by_name.end() || norm->second.front()->entry.shape.size() != 1) return;
+    width_ = norm->second.front()->entry.shape[0];
+  }
+
+  void take(const Parts& parts) {
+    const StoredTensor& first = *parts.front();
+    const std::string name = shown(first.entry.name.substr(0, 200));
+    if (parts.size() != files_.size()) {
+      tell("shard-layout", first,
+           fmt::format("\"{}\" lies in {} of {} files", name, parts.size(), files_.size()));
+      return;
+    }
+    const bool alike = std::ranges::all_of(parts, [&](const StoredTensor* part) {
+      return part->entry.type == first.entry.type && part->entry.shape == first.entry.shape;
+    });
+    if (!alike) {
+      tell("shard-layout", first,
+           fmt::format("\"{}\" has other shapes or types in other files", name));
+      return;
+    }
+    Cut cut = first.entry.shape.size() == 2 ? cut_of(first.entry.name) : Cut::none;
+    if (cut == Cut::embedding) {
+      cut = first.entry.shape[1] == width_ ? Cut::rows : Cut::columns;
+    }
+    if (cut == Cut::none || first.entry.extent.size() == 0) {
+      take_replicated(parts, name);
+    } else {
+      result_.joined.push_back(joined(parts, cut));
+      check_width(result_.joined.back().entry, first);
+    }
+  }
+
+  // The queries of all heads together are as wide as the model.
+  void check_width(const TensorEntry& whole, const StoredTensor& first) {
+    if (width_ == 0 || told_width_ || !holds_part(whole.name, "wq")) return;
+    if (whole.shape[0] == width_) return;
+    told_width_ = true;
+    tell("shard-layout", first,
+         fmt::format("the files together hold {} of {} rows of \"{}\": one of them is missing, or "
+                     "too many are there",
+                     whole.shape[0], width_, shown(whole.name.substr(0, 200))));
+  }
+
+  void take_replicated(const Parts& parts, const std::string& name) {
+    constexpr std::uint64_t largest = std::uint64_t{1} << 20U;
+    const StoredTensor& first = *parts.front();
+    if (first.entry.extent.size() > largest) {
+      tell("shard-layout", first,
+           fmt::format("nothing tells how \"{}\" was cut; the first file's part was left out",
+                       name));
+      return;
+    }
+    const auto bytes = bytes_of(first);
+    for (const StoredTensor* part : parts) {
+      if (bytes && bytes_of(*part) == bytes) continue;
+      tell("shard-replica-mismatch", *part,
+           fmt::format("\"{}\" is not what the first file holds", name));
+      break;
+    }
+    result_.whole.push_back(first);
+  }
+
+  std::optional<std::vector<std::byte>> bytes_of(const StoredTensor& tensor) const {
+    std::vector<std::byte> bytes(static_cast<std::size_t>(tensor.entry.extent.size()));
+    if (sources_[tensor.shard]->read_at(tensor.entry.extent.begin, bytes)) return std::nullopt;
+    return bytes;
+  }
+
+  JoinedTensor joined(const Parts& parts, Cut cut) const {
+    const TensorEntry& first = parts.front()->entry;
+    JoinedTensor tensor = {.entry = first,
+                           .first_part = {.shard = parts.front()->shard, .extent = first.extent}};
+    tensor.entry.shape[cut == Cut::rows ? 0 : 1] *= parts.size();
+    tensor.entry.extent = {.begin = 0, .end = first.extent.size() * parts.size()};
+    tensor.rows = cut == Cut::rows ? 1 : std::max<std::uint64_t>(first.shape[0], 1);
+    for (const StoredTensor* part : parts) {
+      tensor.parts.push_back({.source = sources_[part->shard].get(),
+                              .begin = part->entry.extent.begin,
+                              .row_bytes = part->entry.extent.size() / tensor.rows});
+    }
+    return tensor;
+  }
+
+  const std::vector<std::vector<StoredTensor>>& files_;
+  const std::vector<std::unique_ptr<Source>>& sources_;
+  ParallelTensors result_;
+  std::uint64_t width_ = 0;
+  bool told_width_ = false;
+  std::size_t untold_ = 0;
+};
+
+}  // namespace
+
+ParallelTensors join_parallel_shards(std::vector<std::vector<StoredTensor>> files,
+                                     const std::vector<std::unique_ptr<Source>>& sources) {
+  check(files.size() > 1, "one file is no set of shares");
+  return Joiner(files, sources).join();
+}
+
+}  // namespace pedigree
