@@ -180,11 +180,13 @@ class Stages {
     const std::optional<RecoveredBasis>& found = *basis;
     if (!found) return;  // two-view agreement has said how few tokens there are
     std::vector<NeuronViews> mine;
+    mine.reserve(subject.layers.size());
     for (const CoupledNeurons& layer : subject.layers) {
       mine.push_back(
           views_in_basis(layer, found->turned_back(layer.first), found->turned_back(layer.second)));
     }
     std::vector<NeuronViews> theirs;
+    theirs.reserve(base.layers.size());
     for (const CoupledNeurons& layer : base.layers) {
       theirs.push_back(views_in_basis(layer, layer.first, layer.second));
     }

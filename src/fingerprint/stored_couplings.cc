@@ -17,7 +17,7 @@ constexpr std::uint64_t most_layers = 8;
 constexpr std::uint64_t most_neurons = 512;  // of a layer
 constexpr std::size_t most_probes = 256;
 constexpr std::uint64_t product_budget = 8'000'000;  // bytes
-constexpr std::uint64_t bytes_a_product = 3 * 2;     // three arrays of halves
+constexpr std::uint64_t bytes_a_product = 6;         // three arrays of halves
 
 using Places = std::vector<std::pair<std::size_t, std::size_t>>;
 
@@ -118,6 +118,7 @@ Result<StoredCouplings> stored_couplings(const Model& model, unsigned threads,
     return std::unexpected(std::move(*problem));
   }
   std::vector<TurnedRows> rows;
+  rows.reserve(found->size());
   for (CoupledNeurons& layer : *found) {
     rows.push_back(turned_rows(layer));
     layer.first = {};

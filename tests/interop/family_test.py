@@ -4,7 +4,9 @@
 usage: family_test.py PEDIGREE [CASE…]
 
 Lineage is known because fixtures/README.md says how each model was made; the children that need no
-training are built here. A list in expected.json gives the values allowed.
+training are built here. A list in expected.json gives the values allowed. Every pair is compared once
+more by the deep fingerprints of both: these may say less, never the opposite, and what an
+expected.json has under "fingerprints".
 """
 
 import json
@@ -53,6 +55,38 @@ def faults(expected, report):
             yield f"nowhere is {words!r} said"
 
 
+def faults_by_fingerprints(expected, by_weights, by_sketches):
+    derived = [(report.get("comparisons") or [{}])[0].get("verdict", {}).get("derived")
+               for report in (by_weights, by_sketches)]
+    if derived[1] not in (derived[0], "inconclusive"):
+        yield f"derived is {derived[1]!r} by fingerprints, {derived[0]!r} by weights"
+    for fault in faults(expected.get("fingerprints", {}), by_sketches):
+        yield "by fingerprints: " + fault
+
+
+def compared(binary, folder, pairs):
+    """One report a pair of paths."""
+    listed = pathlib.Path(folder) / "pairs.tsv"
+    listed.write_text("".join(f"{one}\t{other}\n" for one, other in pairs))
+    run = subprocess.run([binary, "compare", "--pairs", str(listed), "-o", "json", "--no-progress"],
+                         capture_output=True, text=True)
+    lines = [line for line in run.stdout.splitlines() if line.strip()]
+    if run.returncode != 0 or len(lines) != len(pairs):
+        sys.exit(f"exit status {run.returncode}, {len(lines)} reports for {len(pairs)} pairs:\n"
+                 + run.stderr[-3000:])
+    return [json.loads(line) for line in lines]
+
+
+def fingerprinted(binary, folder, models):
+    """{path of a model: path of its deep fingerprint}"""
+    sketches = {}
+    for model in models:
+        sketches[model] = pathlib.Path(folder) / f"{len(sketches)}.pedigree"
+        subprocess.run([binary, "fingerprint", model, "--deep", "--to", str(sketches[model]),
+                        "--no-progress"], capture_output=True, check=True)
+    return sketches
+
+
 def main():
     binary, wanted = sys.argv[1], set(sys.argv[2:])
     cases = {path.parent.name: json.loads(path.read_text())
@@ -60,19 +94,14 @@ def main():
              if not wanted or path.parent.name in wanted}
     assert cases, "no pair found"
     with tempfile.TemporaryDirectory() as folder:
-        pairs = pathlib.Path(folder) / "pairs.tsv"
-        pairs.write_text("".join(
-            f"{derive_models.build(c['suspect'], folder)}\t{derive_models.build(c['base'], folder)}\n"
-            for c in cases.values()))
-        run = subprocess.run([binary, "compare", "--pairs", str(pairs), "-o", "json",
-                              "--no-progress"], capture_output=True, text=True)
-    lines = [line for line in run.stdout.splitlines() if line.strip()]
-    if run.returncode != 0 or len(lines) != len(cases):
-        sys.exit(f"exit status {run.returncode}, {len(lines)} reports for {len(cases)} pairs:\n"
-                 + run.stderr[-3000:])
+        pairs = [tuple(str(derive_models.build(c[side], folder)) for side in ("suspect", "base"))
+                 for c in cases.values()]
+        sketches = fingerprinted(binary, folder, sorted({model for pair in pairs for model in pair}))
+        reports = compared(binary, folder, pairs)
+        sketched = compared(binary, folder, [(sketches[a], sketches[b]) for a, b in pairs])
     failed = 0
-    for (name, expected), line in zip(cases.items(), lines):
-        wrong = list(faults(expected, json.loads(line)))
+    for (name, expected), report, sketch in zip(cases.items(), reports, sketched):
+        wrong = [*faults(expected, report), *faults_by_fingerprints(expected, report, sketch)]
         failed += bool(wrong)
         print(("FAIL " if wrong else "ok   ") + name + "".join(f"\n     {w}" for w in wrong))
     print(f"{len(cases) - failed} pairs as expected, {failed} not")

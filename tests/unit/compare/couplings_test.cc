@@ -30,6 +30,16 @@ CoupledSide coupled(const TinyDecoder& decoder, std::vector<int> layers) {
   return {.layers = std::move(*neurons)};
 }
 
+// As a fingerprint keeps them, without rows.
+CoupledSide stored(const TinyDecoder& decoder) {
+  const auto directory = decoder.written("tiny");
+  const auto model = open_model(directory->path());
+  REQUIRE(model.has_value());
+  const auto kept = stored_couplings(**model, 1, {});
+  REQUIRE(kept.has_value());
+  return coupled_side(*kept, coupled_layers((*model)->architecture));
+}
+
 struct Disguise {
   TinyDecoder decoder;
   std::vector<std::vector<std::size_t>> orders = {};  // new neuron from old, by layer
@@ -132,6 +142,43 @@ TEST_CASE("couplings find the layers and the neurons of a copy with new embeddin
     }
     CHECK(all >= 4 * TinyDecoder::ffn * 9 / 10);
     CHECK(right >= all - 2);
+  }
+}
+
+TEST_CASE("couplings find a copy by products alone, and by products against rows") {
+  for (const bool gated : {true, false}) {
+    CAPTURE(gated);
+    const TinyDecoder base(gated, 16);
+    const Disguise disguise = disguised(base, 0.05, 17);
+    for (const CoupledSide& theirs : {stored(base), coupled(base, all_layers())}) {
+      CAPTURE(theirs.has_rows());
+      const Couplings found = couplings(stored(disguise.decoder), theirs, true, never, 2);
+      REQUIRE(found.applicable);
+      CHECK(found.seen.decides);
+      CHECK(found.seen.map == LayerMap{{0, 0}, {1, 1}, {2, 2}, {3, 3}});
+      CHECK(found.seen.control_cells > 0);
+      std::size_t right = 0;
+      for (std::size_t layer = 0; layer < found.seen.neurons.size(); ++layer) {
+        for (const auto& [mine, there] : found.seen.neurons[layer]) {
+          right += disguise.orders[layer][mine] == there ? 1U : 0U;
+        }
+      }
+      CHECK(right >= 4 * TinyDecoder::ffn * 9 / 10);
+    }
+  }
+}
+
+TEST_CASE("products say of unrelated decoders what rows say") {
+  for (std::uint64_t seed = 30; seed < 34; ++seed) {
+    CAPTURE(seed);
+    const auto mine = stored(TinyDecoder(true, seed));
+    const auto theirs = stored(TinyDecoder(true, seed + 100));
+    for (const bool same_depth : {true, false}) {
+      const Couplings found = couplings(mine, theirs, same_depth, never, 2);
+      CHECK_FALSE(found.seen.decides);
+      CHECK(found.seen.map.empty());
+      CHECK(found.seen.control <= recorded_independent_maximum);
+    }
   }
 }
 

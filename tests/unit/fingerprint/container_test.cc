@@ -234,4 +234,51 @@ TEST_CASE("canonical JSON has one spelling") {
         "\"b\":[1e-05,10000,-1,18446744073709551615,true]}");
 }
 
+TEST_CASE("couplings are written and read with the same bytes, whatever the threads") {
+  const auto model = made::llama_model(made::llama(3, 4));
+  model->architecture.layers = 4;
+  model->architecture.hidden = 48;
+  model->architecture.heads = 4;
+  model->architecture.kv_heads = 2;
+  model->architecture.positions = "rope";
+  const auto first = make_fingerprint(*model, {.deep = true, .threads = 1});
+  const auto second = make_fingerprint(*model, {.deep = true, .threads = 3});
+  REQUIRE(first.has_value());
+  REQUIRE(second.has_value());
+  const std::string bytes = to_bytes(*first);
+  CHECK(bytes == to_bytes(*second));
+  const auto read = read_fingerprint(MemorySource("made", bytes));
+  REQUIRE(read.has_value());
+  CHECK(keeps_couplings(*read));
+  CHECK(to_bytes(*read) == bytes);
+  const StoredCouplings found = read->couplings.value_or(StoredCouplings{});
+  CHECK(found.layers.size() == 4);
+  CHECK(found.pairs.size() == 6);
+}
+
+TEST_CASE("a deep part of the first kind gives answers and no couplings") {
+  const auto model = made::llama_model(made::llama(3, 4));
+  auto fingerprint = make_fingerprint(*model, {.deep = true});
+  REQUIRE(fingerprint.has_value());
+  fingerprint->couplings.reset();
+  fingerprint->deep_scheme = "pedigree-deep/1:c256:t16:a512";
+  const auto read = read_fingerprint(MemorySource("old", to_bytes(*fingerprint)));
+  REQUIRE(read.has_value());
+  CHECK(keeps_answers(*read));
+  CHECK_FALSE(keeps_couplings(*read));
+  fingerprint->deep_scheme = "pedigree-deep/1:c128:t16:a512";
+  CHECK_FALSE(keeps_answers(*fingerprint));
+}
+
+TEST_CASE("products give way to wide and deep models, by fewer layers and neurons") {
+  Architecture architecture;
+  architecture.layers = 80;
+  architecture.hidden = 8192;
+  CHECK(coupled_layers(architecture) == std::vector<int>{0, 26, 52, 79});
+  architecture.hidden = 1024;
+  CHECK(coupled_layers(architecture) == std::vector<int>{0, 11, 22, 33, 45, 56, 67, 79});
+  architecture.layers = 3;
+  CHECK(coupled_layers(architecture) == std::vector<int>{0, 1, 2});
+}
+
 }  // namespace pedigree
