@@ -31,7 +31,7 @@ std::optional<Problem> InflateStream::refill() {
   const auto part = std::span(state_->input).first(static_cast<std::size_t>(size));
   if (auto problem = source_.read_at(state_->next, part)) return problem;
   state_->next += size;
-  stream.next_in = static_cast<Bytef*>(static_cast<void*>(part.data()));
+  stream.next_in = reinterpret_cast<Bytef*>(part.data());
   stream.avail_in = static_cast<uInt>(size);
   return std::nullopt;
 }
@@ -41,7 +41,7 @@ std::optional<Problem> InflateStream::read(std::span<std::byte> out) {
   while (!out.empty()) {
     if (auto problem = refill()) return problem;
     const std::size_t room = std::min<std::size_t>(out.size(), 1U << 30U);
-    stream.next_out = static_cast<Bytef*>(static_cast<void*>(out.data()));
+    stream.next_out = reinterpret_cast<Bytef*>(out.data());
     stream.avail_out = static_cast<uInt>(room);
     const int result = state_->ended ? Z_BUF_ERROR : inflate(&stream, Z_NO_FLUSH);
     const std::size_t got = room - stream.avail_out;
@@ -68,7 +68,7 @@ std::uint32_t crc32_of(std::span<const std::byte> bytes) {
   uLong crc = crc32(0, nullptr, 0);
   while (!bytes.empty()) {
     const auto part = bytes.first(std::min<std::size_t>(bytes.size(), 1U << 30U));
-    crc = crc32(crc, static_cast<const Bytef*>(static_cast<const void*>(part.data())),
+    crc = crc32(crc, reinterpret_cast<const Bytef*>(part.data()),
                 static_cast<uInt>(part.size()));
     bytes = bytes.subspan(part.size());
   }

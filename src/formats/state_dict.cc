@@ -75,7 +75,11 @@ bool is_storage(const PickleTree& tree, PickleRef ref) {
 
 class Walk {
  public:
-  Walk(const PickleTree& tree, const Limits& limits) : tree_(tree), limits_(limits) {}
+  Walk(const PickleTree& tree, const Limits& limits)
+      : tree_(tree),
+        limits_(limits),
+        most_visits_(
+            std::min<std::uint64_t>(limits.pickle_operations, 10'000 + 16 * tree.node_count())) {}
 
   std::vector<NamedNode> below(PickleRef root) {
     found_.clear();
@@ -117,7 +121,7 @@ class Walk {
       malformed("limit-exceeded",
                 fmt::format("the pickle's objects are nested over {} deep", limits_.nesting));
     }
-    if (++visits_ > limits_.pickle_operations) {
+    if (++visits_ > most_visits_) {
       malformed("limit-exceeded", "the pickle's objects share each other beyond reason");
     }
   }
@@ -182,6 +186,7 @@ class Walk {
 
   const PickleTree& tree_;
   const Limits& limits_;
+  std::uint64_t most_visits_;  // shared parts are walked as often as they are named
   std::string path_;
   std::vector<NamedNode> found_;
   std::uint64_t visits_ = 0;

@@ -63,9 +63,9 @@ std::string deflated(const std::string& text) {
   z_stream stream = {};
   REQUIRE(deflateInit2(&stream, 1, Z_DEFLATED, -MAX_WBITS, 8, Z_DEFAULT_STRATEGY) == Z_OK);
   std::string input = text;
-  stream.next_in = static_cast<Bytef*>(static_cast<void*>(input.data()));
+  stream.next_in = reinterpret_cast<Bytef*>(input.data());
   stream.avail_in = static_cast<uInt>(input.size());
-  stream.next_out = static_cast<Bytef*>(static_cast<void*>(packed.data()));
+  stream.next_out = reinterpret_cast<Bytef*>(packed.data());
   stream.avail_out = static_cast<uInt>(packed.size());
   REQUIRE(deflate(&stream, Z_FINISH) == Z_STREAM_END);
   packed.resize(stream.total_out);
