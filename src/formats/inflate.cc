@@ -68,8 +68,7 @@ std::uint32_t crc32_of(std::span<const std::byte> bytes) {
   uLong crc = crc32(0, nullptr, 0);
   while (!bytes.empty()) {
     const auto part = bytes.first(std::min<std::size_t>(bytes.size(), 1U << 30U));
-    crc = crc32(crc, reinterpret_cast<const Bytef*>(part.data()),
-                static_cast<uInt>(part.size()));
+    crc = crc32(crc, reinterpret_cast<const Bytef*>(part.data()), static_cast<uInt>(part.size()));
     bytes = bytes.subspan(part.size());
   }
   return static_cast<std::uint32_t>(crc);
