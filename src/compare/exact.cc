@@ -73,7 +73,7 @@ class Tally {
 std::optional<Problem> compare_tensors(const Model& subject, const CanonicalTensor& mine,
                                        const Model& base, const CanonicalTensor& theirs,
                                        ExactTensor& tensor) {
-  Tally tally(*subject.tensors[mine.tensor].entry.type, *base.tensors[theirs.tensor].entry.type);
+  Tally tally(subject.type_of(mine), base.type_of(theirs));
   const std::uint64_t rows = std::min(mine.rows, theirs.rows);
   const std::uint64_t step =
       std::max<std::uint64_t>(1, values_at_once / std::max<std::uint64_t>(1, mine.cols));
