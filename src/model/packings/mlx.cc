@@ -100,6 +100,8 @@ std::optional<PackedMatrix> recognise(PackedParts& parts, const QuantizerFacts& 
     biases.col_group = groups.size;
     matrix.zero = biases;
     matrix.zero_is_bias = true;
+    // One end of a group is hit exactly; the other may lie a step beyond the last code.
+    matrix.cut_off = 1;
   }
   grid.col_group = groups.size;
   matrix.scale = grid;

@@ -270,7 +270,9 @@ class PackedReader::State {
       value = looked_up(table_, number);
       gap = looked_up(gaps_, number);
     }
-    const bool outermost = matrix_.cut_off > 0 && std::fabs(value) >= largest_;
+    const bool integers = table_.empty() && !floats;
+    const float top = static_cast<float>((1U << matrix_.codes.bits) - 1);
+    const bool outermost = integers ? number == 0 || number == top : std::fabs(value) >= largest_;
     return outermost ? std::max(gap, 2 * matrix_.cut_off) : gap;
   }
 
