@@ -15,6 +15,7 @@
 #include "compare/origin.h"
 #include "compare/power.h"
 #include "compare/search.h"
+#include "compare/storage.h"
 #include "compare/summary.h"
 #include "compare/tensor_rows.h"
 #include "compare/width.h"
@@ -332,6 +333,8 @@ class Comparer {
     result_.changed_tensors = std::move(kind.changed_tensors);
     std::ranges::move(kind.evidence, std::back_inserter(result_.evidence));
     equal_on_sample_only_ = kind.equal_on_sample_only;
+    const std::vector<std::string> storage = storage_transforms(subject_, base_);
+    result_.transforms.insert(result_.transforms.begin(), storage.begin(), storage.end());
     if (rename_) result_.transforms.insert(result_.transforms.begin(), "rename");
     if (found_.descent.only_a_part && verdict.relation != "partial-reuse" &&
         found_.supporting < fewest_supporting) {

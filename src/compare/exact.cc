@@ -25,7 +25,18 @@ int base_layer_of(const LayerMap& layers, int subject_layer) {
 // What streaming two tensors has shown so far.
 class Tally {
  public:
-  Tally(const ElementType& subject, const ElementType& base) : subject_(subject), base_(base) {}
+  // How each side stores its values: in a type, after something was added.
+  struct Storage {
+    const ElementType& type;
+    float added = 0;
+
+    // Is `value` what storing `exact` here leaves of it?
+    bool leaves(float value, float exact) const {
+      return type.precision > 0 && rounded_to(type, exact + added) - added == value;
+    }
+  };
+
+  Tally(Storage subject, Storage base) : subject_(subject), base_(base) {}
 
   void add(std::span<const float> mine, std::span<const float> theirs) {
     for (std::size_t i = 0; i < mine.size(); ++i) {
@@ -38,10 +49,8 @@ class Tally {
       }
       if (mine[i] == theirs[i] || (std::isnan(mine[i]) && std::isnan(theirs[i]))) continue;
       ++differing_;
-      subject_rounded_ =
-          subject_rounded_ && subject_.precision > 0 && rounded_to(subject_, theirs[i]) == mine[i];
-      base_rounded_ =
-          base_rounded_ && base_.precision > 0 && rounded_to(base_, mine[i]) == theirs[i];
+      subject_rounded_ = subject_rounded_ && subject_.leaves(mine[i], theirs[i]);
+      base_rounded_ = base_rounded_ && base_.leaves(theirs[i], mine[i]);
     }
     values_ += mine.size();
   }
@@ -59,8 +68,8 @@ class Tally {
   }
 
  private:
-  const ElementType& subject_;
-  const ElementType& base_;
+  Storage subject_;
+  Storage base_;
   std::set<float> distinct_;
   double squares_ = 0;
   double size_ = 0;
@@ -73,7 +82,8 @@ class Tally {
 std::optional<Problem> compare_tensors(const Model& subject, const CanonicalTensor& mine,
                                        const Model& base, const CanonicalTensor& theirs,
                                        ExactTensor& tensor) {
-  Tally tally(subject.type_of(mine), base.type_of(theirs));
+  Tally tally({.type = subject.type_of(mine), .added = mine.added},
+              {.type = base.type_of(theirs), .added = theirs.added});
   const std::uint64_t rows = std::min(mine.rows, theirs.rows);
   const std::uint64_t step =
       std::max<std::uint64_t>(1, values_at_once / std::max<std::uint64_t>(1, mine.cols));

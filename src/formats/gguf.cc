@@ -19,7 +19,6 @@
 #include <tuple>
 #include <utility>
 
-#include "base/checked.h"
 #include "base/text.h"
 #include "formats/gguf_metadata.h"
 #include "formats/gguf_types.h"
@@ -169,7 +168,7 @@ class GgufFile {
     entry.type = type.type;
     entry.type_name = std::move(type.name);
     entry.extent.begin = in_.number<std::uint64_t>("a tensor's offset");
-    entry.extent.end = checked_add(entry.extent.begin, bytes_of(entry, at), "gguf-offsets");
+    entry.extent.end = sum_of(entry.extent.begin, bytes_of(entry, at), at);
     file_.tensors.push_back(std::move(entry));
     places_.push_back(at);
   }
@@ -196,8 +195,17 @@ class GgufFile {
     return *bytes;
   }
 
+  // Throws, naming the entry at `at`, when the sum is beyond 64 bits.
+  static std::uint64_t sum_of(std::uint64_t a, std::uint64_t b, std::uint64_t at) {
+    std::uint64_t sum = 0;
+    if (__builtin_add_overflow(a, b, &sum)) {
+      malformed("gguf-offsets", "a tensor's place is beyond 64 bits", at);
+    }
+    return sum;
+  }
+
   std::uint64_t aligned(std::uint64_t offset) const {
-    return checked_add(offset, alignment_ - 1, "gguf-offsets") / alignment_ * alignment_;
+    return sum_of(offset, alignment_ - 1, source_.size()) / alignment_ * alignment_;
   }
 
   // Offsets relative to the data become places in the file, in order, end to end.
@@ -207,8 +215,8 @@ class GgufFile {
     std::uint64_t expected = begin;
     for (std::size_t i = 0; i < file_.tensors.size(); ++i) {
       TensorEntry& entry = file_.tensors[i];
-      entry.extent.begin = checked_add(entry.extent.begin, begin, "gguf-offsets");
-      entry.extent.end = checked_add(entry.extent.end, begin, "gguf-offsets");
+      entry.extent.begin = sum_of(entry.extent.begin, begin, places_[i]);
+      entry.extent.end = sum_of(entry.extent.end, begin, places_[i]);
       const bool known = entry.type->run() != 0;
       if (!known) entry.extent.end = end_of_unknown(i, begin);
       check_place(entry, expected, places_[i]);
@@ -248,7 +256,7 @@ class GgufFile {
   // Where the next tensor begins, or the file ends.
   std::uint64_t end_of_unknown(std::size_t i, std::uint64_t begin) const {
     if (i + 1 == file_.tensors.size()) return source_.size();
-    return checked_add(file_.tensors[i + 1].extent.begin, begin, "gguf-offsets");
+    return sum_of(file_.tensors[i + 1].extent.begin, begin, places_[i + 1]);
   }
 
   // By begin, then end, then by position in the header; places_ along with them.

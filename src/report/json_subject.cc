@@ -67,6 +67,7 @@ OrderedJson json_claim(const Claim& claim) {
   out["value"] = json_text(claim.value);
   out["file"] = json_text(claim.file);
   if (claim.line > 0) out["line"] = claim.line;
+  if (claim.offset) out["offset"] = *claim.offset;
   return out;
 }
 

@@ -10,6 +10,7 @@
 
 #include "fingerprint/fingerprint.h"
 #include "fingerprint/sampling.h"
+#include "model/fit_order.h"
 #include "tasks/judge_joint.h"
 #include "tasks/pointers.h"
 
@@ -115,6 +116,13 @@ std::string why_other_sample(const Opened& subject, const Opened& base, const st
       stored.name(), drawn, mine);
 }
 
+// Samples taken under another row order are none of the model.
+void fit_to(Opened& side, const Opened& other) {
+  if (!side.model || !other.model || !fit_row_order(*side.model, *other.model)) return;
+  side.by_token.reset();
+  side.by_row.reset();
+}
+
 }  // namespace
 
 Comparison compare_opened(Opened& subject, Opened& base, const CompareOptions& options,
@@ -131,6 +139,8 @@ Comparison compare_opened(Opened& subject, Opened& base, const CompareOptions& o
     failed.problems.push_back(make_problem("fingerprint-scheme", {}, std::move(why)));
     return failed;
   }
+  fit_to(subject, base);
+  fit_to(base, subject);
   const auto first = sketch_of(subject, base, judge);
   const auto second = sketch_of(base, subject, judge);
   if (!first || !second) {

@@ -118,7 +118,7 @@ Subject subject_of(const Opened& opened) {
 
 bool hides_the_answer(const Problem& problem) {
   if (problem.severity != Severity::error) return false;
-  return problem.code.starts_with("safetensors-") ||
+  return problem.code.starts_with("safetensors-") || problem.code.starts_with("gguf-") ||
          std::ranges::find(hiding, problem.code) != hiding.end();
 }
 

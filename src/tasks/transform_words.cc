@@ -19,6 +19,22 @@ constexpr std::array transforms = {
     Transform{.name = "cast",
               .meaning = "Numbers are stored in another type than in the base, as in "
                          "cast:F32->BF16; the base's type stands first."},
+    Transform{.name = "transpose",
+              .meaning = "One side stores matrices as [in, out], the other as [out, in]."},
+    Transform{
+        .name = "split-concat",
+        .meaning = "One side stores queries, keys and values, or gate and up, in one tensor."},
+    Transform{.name = "stack-experts",
+              .meaning = "One side stores the matrices of all experts in one tensor."},
+    Transform{.name = "rope-permute",
+              .meaning =
+                  "The rows of queries and keys stand in rotary pairs on one side, as in GGUF "
+                  "files, and by halves of heads on the other."},
+    Transform{.name = "legacy-permute",
+              .meaning = "The same with a wrong number of heads, as converters of 2023 did to keys "
+                         "that several queries share."},
+    Transform{.name = "norm-plus-one",
+              .meaning = "Norm gains are stored plus one on one side and as learnt on the other."},
     Transform{.name = "neuron-permute",
               .meaning = "Feed-forward neurons stand in another order. Each takes its inputs and "
                          "outputs along, so the model computes what it computed."},

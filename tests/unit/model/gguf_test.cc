@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "model/fit_order.h"
 #include "model/gguf_header.h"
 #include "model/gguf_split.h"
 #include "model/model.h"
@@ -140,6 +141,18 @@ TEST_CASE("rows of q and k in rotary pairs come back by halves of heads") {
   CHECK(read_rows(*model, *q, rows)->at(0) == 40);
   CHECK(read_rows(*model, *q, rows)->at(8) == 16);
   CHECK(*read_block(*model, *q, rows, cols) == std::vector<float>{43, 40, 19, 16});
+}
+
+TEST_CASE("the order of rows that fits beside a model with the same weights is taken") {
+  // The same bytes are no pairs here: another producer's file.
+  const auto mine = opened(decoder("llama"));
+  const auto other = opened(decoder("gemma"));
+  REQUIRE(other->find("attn.q", 0) != nullptr);
+  CHECK(fit_row_order(*mine, *other));
+  CHECK(first_column(*mine, "attn.q") == std::vector<float>{0, 8, 16, 24, 32, 40, 48, 56});
+  CHECK(mine->find("attn.q", 0)->transforms.empty());
+  CHECK_FALSE(fit_row_order(*mine, *other));
+  CHECK_FALSE(fit_row_order(*other, *opened(decoder("gemma"))));
 }
 
 TEST_CASE("families that converters do not permute keep their rows") {

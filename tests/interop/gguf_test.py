@@ -1,0 +1,141 @@
+#!/usr/bin/env python3
+"""One model in many containers: files of the official GGUF writer against the same weights
+as safetensors, by the tool's own verdicts.
+
+usage: gguf_test.py PEDIGREE
+
+Needs the packages that scripts/interop-venv installs; without them nothing is tested, and
+the exit status (77) says so.
+"""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+VENV = ROOT / "build" / "interop-venv" / "bin" / "python"
+sys.path.insert(0, str(ROOT / "tests" / "support"))
+try:
+    import gguf_models
+    import made_models
+except ImportError as missing:
+    if VENV.exists() and not os.environ.get("PEDIGREE_INTEROP"):
+        os.execve(VENV, [str(VENV), *sys.argv], {**os.environ, "PEDIGREE_INTEROP": "1"})
+    print(f"SKIPPED: {missing}. scripts/interop-venv installs the official GGUF writer.")
+    sys.exit(77)
+
+EXACT = ("F32", "F16", "BF16")
+QUANTISED = ("Q8_0", "Q5_1", "Q5_0", "Q4_1", "Q4_0", "Q6_K", "Q4_K", "IQ4_XS", "MXFP4")
+
+
+class Cases:
+    """Pairs with what must be said of them."""
+
+    def __init__(self, folder):
+        self.folder = pathlib.Path(folder)
+        self.rows = []
+
+    def add(self, suspect, base, relations, transforms=()):
+        self.rows.append((str(suspect), str(base), relations, transforms))
+
+    def run(self, binary):
+        pairs = self.folder / "pairs.tsv"
+        pairs.write_text("".join(f"{s}\t{b}\n" for s, b, _, _ in self.rows))
+        run = subprocess.run([binary, "compare", "--pairs", str(pairs), "-o", "json",
+                              "--no-progress"], capture_output=True, text=True)
+        lines = [line for line in run.stdout.splitlines() if line.strip()]
+        if run.returncode != 0 or len(lines) != len(self.rows):
+            sys.exit(f"exit status {run.returncode}, {len(lines)} reports for {len(self.rows)} "
+                     f"pairs:\n{run.stderr[-3000:]}")
+        return sum(self.judge(row, json.loads(line)) for row, line in zip(self.rows, lines))
+
+    def judge(self, row, report):
+        suspect, base, relations, transforms = row
+        comparison = (report.get("comparisons") or [{}])[0]
+        verdict = comparison.get("verdict", {})
+        wrong = []
+        if verdict.get("relation") not in relations:
+            wrong.append(f"relation is {verdict.get('relation')!r}, wanted {relations}: "
+                         f"{verdict.get('summary')}")
+        for transform in transforms:
+            if transform not in comparison.get("transforms", []):
+                wrong.append(f"transforms {comparison.get('transforms')} lack {transform!r}")
+        if relations[0] != "independent" and verdict.get("tokenizer") != "yes":
+            wrong.append(f"tokenizer is {verdict.get('tokenizer')!r}")
+        for problem in report.get("problems", []):
+            if problem.get("severity") == "error":
+                wrong.append(f"problem {problem}")
+        name = f"{pathlib.Path(suspect).name} -- {pathlib.Path(base).name}"
+        print(("FAIL " if wrong else "ok   ") + name + "".join(f"\n     {w}" for w in wrong))
+        return bool(wrong)
+
+
+TRANSFORMS = {"llama": ["rope-permute"], "gemma": ["norm-plus-one"], "gpt2": ["transpose"],
+              "mixtral": ["rope-permute", "stack-experts"]}
+
+
+def add_family(cases, family, folder):
+    made = {name: made_models.MAKERS[family](seed) for name, seed in (("one", 1), ("two", 2))}
+    hub = {name: made_models.write_directory(family, tensors, folder / f"{family}-{name}")
+           for name, tensors in made.items()}
+    files = {}
+    for kind in (*EXACT, *QUANTISED) if family == "llama" else ("F32", "F16", "BF16", "Q8_0", "Q4_0"):
+        files[kind] = gguf_models.write_gguf(family, made["one"], folder / f"{family}-{kind}.gguf",
+                                             kind)
+        exact = kind in EXACT
+        cases.add(files[kind], hub["one"], ["identical"] if exact else ["quantized"],
+                  TRANSFORMS[family] if exact else [])
+        cases.add(files[kind], hub["two"], ["independent"])
+    cases.add(files["BF16"], files["F32"], ["identical"])
+    return made["one"], hub["one"], files
+
+
+def inspect_fails(binary, path):
+    """What one file says of itself, against what was written into it."""
+    run = subprocess.run([binary, "inspect", str(path), "-o", "json"], capture_output=True,
+                         text=True)
+    subject = json.loads(run.stdout)["subject"]
+    built, claims = subject["architecture"], subject["claims"]
+    told = {"family": built["family"], "layers": built["layers"], "heads": built["heads"],
+            "kv heads": built["kv_heads"], "tokens": subject["tokenizer"]["tokens"],
+            "formats": subject["format"],
+            "parents": [c["value"] for c in claims if c["kind"] == "base-model"]}
+    wanted = {"family": "llama", "layers": made_models.LAYERS, "heads": made_models.HEADS,
+              "kv heads": made_models.KV_HEADS, "tokens": made_models.VOCAB, "formats": ["gguf"],
+              "parents": ["https://huggingface.co/made/llama"]}
+    for key, value in wanted.items():
+        if told[key] != value:
+            print(f"FAIL inspect: {key} is {told[key]!r}, wanted {value!r}")
+    return told != wanted
+
+
+def main():
+    binary = sys.argv[1]
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        cases = Cases(folder)
+        made, hub, files = add_family(cases, "llama", folder)
+        for family in ("gemma", "gpt2", "mixtral"):
+            add_family(cases, family, folder)
+        big = gguf_models.write_gguf("llama", made, folder / "llama-big.gguf", "F16",
+                                     big_endian=True)
+        cases.add(big, hub, ["identical"])
+        (folder / "split").mkdir()
+        gguf_models.write_gguf("llama", made, folder / "split" / "m.gguf", "F32", split=10)
+        cases.add(folder / "split", hub, ["identical"], ["rope-permute"])
+        for kind, relation in (("F32", "identical"), ("Q8_0", "quantized")):
+            for name, pairs, transforms in (
+                    ("unpaired", gguf_models.UNPAIRED, []),
+                    ("paired-in-2023", gguf_models.PAIRED_IN_2023, ["legacy-permute"])):
+                path = folder / f"llama-{name}-{kind}.gguf"
+                cases.add(gguf_models.write_gguf("llama", made, path, kind, pairs), hub,
+                          [relation], transforms)
+        failed = cases.run(binary) + inspect_fails(binary, files["Q4_0"])
+        print(f"{len(cases.rows) - failed} pairs as expected, {failed} not")
+        sys.exit(1 if failed else 0)
+
+
+main()
