@@ -51,6 +51,16 @@ float unit_of(const ElementType& type, float value) {
   return std::ldexp(1.0F, std::max(exponent, type.smallest_exponent));
 }
 
+// Below `size`, and neither negative nor NaN: files may store anything where indices belong.
+bool is_index(float number, std::uint64_t size) {
+  return number >= 0 && number < static_cast<float>(size);
+}
+
+// The value of a code; 0 for one beyond the table.
+float looked_up(std::span<const float> table, float number) {
+  return is_index(number, table.size()) ? table[static_cast<std::size_t>(number)] : 0;
+}
+
 constexpr std::uint64_t at_once = 16'384;
 
 // Scales of fewer are chosen first and values rounded with them as they are.
@@ -166,7 +176,7 @@ class PackedReader::State {
     float group = 0;
     groups_->expect(1024);
     if (auto problem = groups_->read(row, 0, std::span(&group, 1))) return problem;
-    if (!(group >= 0 && group < static_cast<float>(grid.numbers.rows))) return bad_group(group);
+    if (!is_index(group, grid.numbers.rows)) return bad_group(group);
     out = static_cast<std::uint64_t>(group);
     return std::nullopt;
   }
@@ -200,7 +210,7 @@ class PackedReader::State {
     for (std::size_t i = 0; i < out.size(); ++i) {
       float group = 0;
       if (auto problem = groups_->read(col + i, 0, std::span(&group, 1))) return problem;
-      if (!(group >= 0 && group < static_cast<float>(numbers_.size()))) return bad_group(group);
+      if (!is_index(group, numbers_.size())) return bad_group(group);
       out[i] = numbers_[static_cast<std::size_t>(group)];
     }
     return std::nullopt;
@@ -214,8 +224,7 @@ class PackedReader::State {
       if (auto problem = nested_scales_->read(row, 0, std::span(&scale, 1))) {
         return problem;
       }
-      const auto at = static_cast<std::size_t>(numbers_[i]);
-      numbers_[i] = (at < nested_table_.size() ? nested_table_[at] : 0) * scale + nested_->offset;
+      numbers_[i] = looked_up(nested_table_, numbers_[i]) * scale + nested_->offset;
     }
     return std::nullopt;
   }
@@ -235,11 +244,6 @@ class PackedReader::State {
     decode(out);
     if (what == What::steps) measure(out);
     return std::nullopt;
-  }
-
-  float looked_up(std::span<const float> table, float number) const {
-    const auto at = static_cast<std::size_t>(number);
-    return at < table.size() ? table[at] : 0;
   }
 
   void decode(std::span<float> out) const {
