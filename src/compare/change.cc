@@ -135,7 +135,7 @@ Result<std::optional<Block>> read_like(const Side& side, const FfnPlace& place, 
                .expert = tensor->expert,
                .full_rows = tensor->rows,
                .full_cols = tensor->cols,
-               .element_type = std::string(side.weights->tensors[tensor->tensor].entry.type->id),
+               .element_type = std::string(side.weights->type_of(*tensor).id),
                .rows = sample.rows,
                .cols = sample.cols,
                .values = std::move(*values)};

@@ -90,7 +90,7 @@ class Reader {
 
   static const ElementType* type_of(const Side& side, std::string_view role, int layer) {
     const CanonicalTensor* tensor = side.weights->find(role, layer);
-    return tensor == nullptr ? nullptr : side.weights->tensors[tensor->tensor].entry.type;
+    return tensor == nullptr ? nullptr : &side.weights->type_of(*tensor);
   }
 
   static Result<Matrix> part(const Model& model, const RoleUnits& of, int layer,

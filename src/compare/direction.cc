@@ -59,7 +59,7 @@ int widest_precision(const Model& model) {
   int widest = 0;
   for (const CanonicalTensor& tensor : model.canonical) {
     if (tensor.cols < 2) continue;
-    widest = std::max(widest, model.tensors[tensor.tensor].entry.type->precision);
+    widest = std::max(widest, model.type_of(tensor).precision);
   }
   return widest;
 }

@@ -82,8 +82,8 @@ class Tally {
 std::optional<Problem> compare_tensors(const Model& subject, const CanonicalTensor& mine,
                                        const Model& base, const CanonicalTensor& theirs,
                                        ExactTensor& tensor) {
-  Tally tally({.type = *subject.tensors[mine.tensor].entry.type, .added = mine.added},
-              {.type = *base.tensors[theirs.tensor].entry.type, .added = theirs.added});
+  Tally tally({.type = subject.type_of(mine), .added = mine.added},
+              {.type = base.type_of(theirs), .added = theirs.added});
   const std::uint64_t rows = std::min(mine.rows, theirs.rows);
   const std::uint64_t step =
       std::max<std::uint64_t>(1, values_at_once / std::max<std::uint64_t>(1, mine.cols));

@@ -170,7 +170,7 @@ Result<std::vector<Block>> sampled_parts(const FfnSketch& blocks, const Model& m
     if (!values) return std::unexpected(std::move(values.error()));
     if (!std::ranges::all_of(*values, [](float value) { return std::isfinite(value); })) continue;
     Block block = *sibling;
-    block.element_type = model.tensors[tensor->tensor].entry.type->id;
+    block.element_type = model.type_of(*tensor).id;
     block.values = std::move(*values);
     block.steps.clear();
     parts.push_back(std::move(block));

@@ -181,7 +181,7 @@ std::optional<Problem> FilePass::run(const Source& source, const ShardPlan& plan
 std::optional<Problem> FilePass::run_rows(const RowPart& part) const {
   const CanonicalTensor& tensor = model_.canonical[part.canonical];
   TensorDigest& result = results_[part.result];
-  const ElementType& type = *model_.tensors[tensor.tensor].entry.type;
+  const ElementType& type = model_.type_of(tensor);
   ValueHash hash(type, result.shape, options_.h2, options_.h3);
   auto problem =
       stream_rows(model_, tensor, std::size_t{16} << 20U,

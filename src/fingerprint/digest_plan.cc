@@ -70,7 +70,7 @@ void Planner::plan_values(std::size_t tensor, std::size_t canonical, std::size_t
   if (const auto extent = extent_of(stored.entry, part)) {
     plan_.shards[stored.shard].values.push_back(
         {.extent = *extent, .tensor = tensor, .result = result, .shape = results_[result].shape});
-  } else if (value_class(*stored.entry.type) == ValueClass::f32) {
+  } else if (value_class(model_.type_of(part)) == ValueClass::f32) {
     plan_.rest.push_back({.canonical = canonical, .result = result});
   }
 }
@@ -78,7 +78,10 @@ void Planner::plan_values(std::size_t tensor, std::size_t canonical, std::size_t
 void Planner::plan_tensor(std::size_t index, const std::vector<std::size_t>& canonical) {
   const StoredTensor& stored = model_.tensors[index];
   const auto whole = std::ranges::find_if(canonical, [&](std::size_t candidate) {
-    return size_of(model_.canonical[candidate]) == stored.entry.element_count();
+    const CanonicalTensor& part = model_.canonical[candidate];
+    const std::uint64_t elements =
+        part.packed ? model_.packed[*part.packed].count() : stored.entry.element_count();
+    return size_of(part) == elements;
   });
   if (whole != canonical.end()) {
     name_role(results_[index], model_.canonical[*whole]);

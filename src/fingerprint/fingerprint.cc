@@ -71,13 +71,10 @@ class Maker {
   std::optional<Problem> read_blocks();
   std::optional<Problem> fill(const PlannedBlock& planned, Slot& slot) const;
   std::optional<Problem> fill_from_rows(const PlannedBlock& planned, Slot& slot) const;
+  std::optional<Problem> read_steps(const PlannedBlock& planned, Slot& slot) const;
   std::optional<Responses> respond(const PlannedBlock& planned, std::span<const float> rows) const;
   void keep_block(const PlannedBlock& planned, std::vector<float> values, Slot& slot) const;
   void sketch_tokenizer();
-
-  const StoredTensor& stored(const CanonicalTensor& tensor) const {
-    return model_.tensors[tensor.tensor];
-  }
 
   const Model& model_;
   const FingerprintOptions& options_;
@@ -110,7 +107,7 @@ std::optional<Problem> Maker::read_gains() {
                    .layer = planned.tensor->layer,
                    .full_size = planned.tensor->rows,
                    .channels = planned.channels,
-                   .element_type = std::string(stored(*planned.tensor).entry.type->id)};
+                   .element_type = std::string(model_.type_of(*planned.tensor).id)};
     if (planned.channels.empty()) gains.values = full_gains_[i];
     for (const std::uint64_t channel : planned.channels) {
       gains.values.push_back(full_gains_[i][channel]);
@@ -172,7 +169,7 @@ void Maker::keep_block(const PlannedBlock& planned, std::vector<float> values, S
                      .expert = tensor.expert,
                      .full_rows = tensor.rows,
                      .full_cols = tensor.cols,
-                     .element_type = std::string(stored(tensor).entry.type->id),
+                     .element_type = std::string(model_.type_of(tensor).id),
                      .rows = planned.rows,
                      .cols = planned.cols,
                      .values = std::move(values)};
@@ -195,13 +192,21 @@ std::optional<Problem> Maker::fill_from_rows(const PlannedBlock& planned, Slot& 
   keep_block(planned, std::move(values), slot);
   if (!all_finite(rows)) return std::nullopt;
   slot.responses = respond(planned, rows);
+  if (slot.block && tensor.packed) return read_steps(planned, slot);
   if (!slot.block || tensor.transposed) return std::nullopt;
-  const Lattice lattice =
-      find_lattice(planned.rows.size(), width, rows, *stored(tensor).entry.type);
+  const Lattice lattice = find_lattice(planned.rows.size(), width, rows, model_.type_of(tensor));
   for (std::size_t i = 0; lattice.found() && i < planned.rows.size(); ++i) {
     const auto steps = lattice_steps(lattice, row(i), planned.cols);
     slot.block->steps.insert(slot.block->steps.end(), steps.begin(), steps.end());
   }
+  return std::nullopt;
+}
+
+// What a quantiser's own scales say needs no looking for.
+std::optional<Problem> Maker::read_steps(const PlannedBlock& planned, Slot& slot) const {
+  auto steps = read_block_steps(model_, *planned.tensor, planned.rows, planned.cols);
+  if (!steps) return steps.error();
+  slot.block->steps = std::move(*steps);
   return std::nullopt;
 }
 
@@ -211,6 +216,7 @@ std::optional<Problem> Maker::fill(const PlannedBlock& planned, Slot& slot) cons
   auto values = read_block(model_, tensor, planned.rows, planned.cols);
   if (!values) return values.error();
   keep_block(planned, std::move(*values), slot);
+  if (slot.block && tensor.packed) return read_steps(planned, slot);
   return std::nullopt;
 }
 

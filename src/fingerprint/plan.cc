@@ -55,12 +55,11 @@ bool is_gain(const CanonicalTensor& tensor) {
 }
 
 bool is_decodable(const Model& model, const CanonicalTensor& tensor) {
-  const ElementType& type = *model.tensors[tensor.tensor].entry.type;
-  return type.decode != nullptr && type.kind == ElementType::Kind::floating;
+  return model.is_decodable(tensor) && model.type_of(tensor).kind == ElementType::Kind::floating;
 }
 
 bool is_wide(const Model& model, const CanonicalTensor& tensor) {
-  return model.tensors[tensor.tensor].entry.type->bits > 16;
+  return model.type_of(tensor).bits > 16;
 }
 
 // By the tensors, not by the config.

@@ -216,6 +216,9 @@ ConfigFacts config_facts(const JsonValue& config, std::string_view file) {
       places.truth({"attention_bias", "qkv_bias", "add_qkv_bias", "use_attention_bias", "bias"});
   facts.auto_map = places.find({"auto_map"}) != nullptr;
   facts.quantization = declared_quantization(places);
+  if (places.find({"quantization_config", "compression_config", "quantization"}) != nullptr) {
+    facts.quantizer = quantizer_facts(config, file);
+  }
   std::size_t bytes = 0;
   list_entries(config, {}, bytes, facts.entries);
   return facts;

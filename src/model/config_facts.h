@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "model/quantizer_facts.h"
 
 namespace pedigree {
 
@@ -61,6 +62,7 @@ struct ConfigFacts {
   std::optional<bool> attention_bias = {};
   bool auto_map = false;          // loading runs the author's code
   std::string quantization = {};  // quantization_config.quant_method; "" when none is declared
+  QuantizerFacts quantizer = {};
 
   std::vector<UnusableNumber> unusable = {};
   std::vector<ConfigEntry> entries = {};  // every scalar, in file order

@@ -34,6 +34,8 @@ class ManifestReader {
          {"quantize_config.json", "quant_config.json", "hf_quant_config.json"}) {
       if (const auto document = json(leaf)) {
         add_quantizer_claims(document->root, document->file, manifest_.claims);
+        QuantizerFacts& known = manifest_.config.quantizer;
+        if (known.file.empty()) known = quantizer_facts(document->root, document->file);
       }
     }
     adapter();

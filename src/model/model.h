@@ -16,6 +16,7 @@
 #include "formats/formats.h"
 #include "model/architecture.h"
 #include "model/claims.h"
+#include "model/packings/packed_matrix.h"
 #include "model/tokenizer.h"
 
 namespace pedigree {
@@ -55,7 +56,9 @@ struct CanonicalTensor {
   int expert = -1;  // -1: not an expert
   std::uint64_t rows = 0;
   std::uint64_t cols = 1;
-  std::size_t tensor = 0;       // index into Model::tensors
+  std::size_t tensor = 0;  // index into Model::tensors; of the codes where packed
+  // Index into Model::packed, where a quantiser spread the matrix over several tensors.
+  std::optional<std::size_t> packed = {};
   bool transposed = false;      // stored as [in, out]
   std::uint64_t first_row = 0;  // of the stored out axis, for fused tensors and experts
   // Rows of each of so many heads are stored in pairs, row i of its first half before
@@ -66,7 +69,7 @@ struct CanonicalTensor {
   std::vector<std::string> transforms = {};  // "transpose", "split-concat"; empty when stored as is
 
   // Do values stand in the file as they are, row behind row? Then they can be hashed there.
-  bool is_plain() const { return !transposed && paired_heads == 0 && added == 0; }
+  bool is_plain() const { return !packed && !transposed && paired_heads == 0 && added == 0; }
 };
 
 struct ModelInfo {
@@ -75,6 +78,7 @@ struct ModelInfo {
   std::vector<ModelFile> files = {};
   std::vector<std::string> formats = {};   // of the weights, sorted, unique
   std::vector<StoredTensor> tensors = {};  // sorted by name
+  std::vector<PackedMatrix> packed = {};   // matrices that lie in several of them
   // Sorted by (layer, role, expert); tensors without a role are absent.
   std::vector<CanonicalTensor> canonical = {};
   Architecture architecture = {};
@@ -82,12 +86,16 @@ struct ModelInfo {
   std::vector<Claim> claims = {};
   std::vector<Problem> problems = {};
   std::uint64_t weight_bytes = 0;   // of all tensors
-  std::uint64_t parameters = 0;     // elements of floating tensors
+  std::uint64_t parameters = 0;     // elements of floating tensors, packed ones unpacked
   std::uint64_t missing_bytes = 0;  // behind LFS pointers
   bool only_pointers = false;       // every weight file is an LFS pointer
   bool is_adapter = false;          // holds an adapter and no base weights
   // The config that says embedding and head are tied although both are stored; or "".
   std::string tied_by = {};
+
+  // What a canonical tensor's values are stored as, and whether they can be read.
+  const ElementType& type_of(const CanonicalTensor& tensor) const;
+  bool is_decodable(const CanonicalTensor& tensor) const;
 };
 
 struct Model : ModelInfo {

@@ -11,6 +11,7 @@
 #include "model/layout.h"
 #include "model/manifest.h"
 #include "model/model.h"
+#include "model/packings/packings.h"
 #include "model/roles.h"
 #include "model/shards.h"
 #include "model/tokenizer_open.h"
@@ -136,6 +137,7 @@ Result<std::unique_ptr<Model>> open_model(const std::string& path, const OpenOpt
   }
   judge_adapter(weights, manifest.adapter_config, *model);
   judge_quantization(manifest.config, *model);
+  find_packed(*model, manifest.config.quantizer);
   assign_roles(*model, manifest.config);
   judge_vocabulary(*model);
   return model;

@@ -9,6 +9,7 @@
 #include "model/architecture_facts.h"
 #include "model/config_check.h"
 #include "model/families_match.h"
+#include "model/packings/packings.h"
 #include "model/role_table.h"
 #include "model/structure.h"
 
@@ -102,9 +103,75 @@ void report_gaps(ModelInfo& info) {
                                fmt::join(named, ", "), missing > named.size() ? ", …" : "")));
 }
 
+// While it lives, info.tensors are as if no quantiser had spread matrices over several
+// tensors: roles are told by the names and shapes of modules.
+class UnpackedView {
+ public:
+  explicit UnpackedView(ModelInfo& info) : info_(info) {
+    if (info.packed.empty()) return;
+    std::vector<std::optional<std::size_t>> codes_of(info.tensors.size());
+    std::vector<bool> hidden(info.tensors.size());
+    for (std::size_t i = 0; i < info.packed.size(); ++i) {
+      for (const std::size_t part : info.packed[i].parts) hidden[part] = true;
+      codes_of[info.packed[i].parts.front()] = i;
+    }
+    stored_.swap(info.tensors);
+    for (std::size_t i = 0; i < stored_.size(); ++i) {
+      if (const std::optional<std::size_t> packed = codes_of[i]) {
+        add({.tensor = i, .packed = packed}, unpacked(i, info.packed[*packed]));
+      } else if (!hidden[i]) {
+        add({.tensor = i}, stored_[i]);
+      }
+    }
+  }
+
+  ~UnpackedView() {
+    if (places_.empty()) return;
+    for (CanonicalTensor& tensor : info_.canonical) {
+      const Place& place = places_[tensor.tensor];
+      tensor.tensor = place.tensor;
+      tensor.packed = place.packed;
+      if (place.packed && info_.packed[*place.packed].transposed) {
+        tensor.transposed = !tensor.transposed;
+      }
+    }
+    info_.tensors.swap(stored_);
+  }
+
+  UnpackedView(const UnpackedView&) = delete;
+  UnpackedView& operator=(const UnpackedView&) = delete;
+
+ private:
+  struct Place {
+    std::size_t tensor = 0;
+    std::optional<std::size_t> packed = {};
+  };
+
+  void add(Place place, StoredTensor tensor) {
+    places_.push_back(place);
+    info_.tensors.push_back(std::move(tensor));
+  }
+
+  StoredTensor unpacked(std::size_t codes, const PackedMatrix& matrix) const {
+    StoredTensor tensor = stored_[codes];
+    tensor.entry.name = matrix.name;
+    tensor.entry.shape = matrix.shape;
+    tensor.entry.type = find_element_type(matrix.packing->type);
+    for (const std::size_t part : matrix.parts) {
+      if (part != codes) tensor.entry.extent.end += stored_[part].entry.extent.size();
+    }
+    return tensor;
+  }
+
+  ModelInfo& info_;
+  std::vector<StoredTensor> stored_;
+  std::vector<Place> places_;
+};
+
 }  // namespace
 
 void assign_roles(ModelInfo& info, const ConfigFacts& config) {
+  const UnpackedView view(info);
   info.architecture = {};
   info.canonical.clear();
   Choice choice = info.tensors.empty() ? Choice{} : choose(info, config);

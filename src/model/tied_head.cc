@@ -15,10 +15,6 @@ constexpr std::uint64_t most_rows = 16;
 // Squared, relative: a copy rounded into any type of eight bits and more is nearer.
 constexpr double apart = 0.05 * 0.05;
 
-bool is_decodable(const Model& model, const CanonicalTensor& tensor) {
-  return model.tensors[tensor.tensor].entry.type->decode != nullptr;
-}
-
 bool hold_one_matrix(const Model& model, const CanonicalTensor& embedding,
                      const CanonicalTensor& head) {
   if (embedding.cols != head.cols) return false;
@@ -49,8 +45,8 @@ std::optional<Problem> tied_head_problem(const Model& model) {
   if (model.tied_by.empty()) return std::nullopt;
   const CanonicalTensor* embedding = model.find("embed.tokens");
   const CanonicalTensor* head = model.find("head.out");
-  if (embedding == nullptr || head == nullptr || !is_decodable(model, *embedding) ||
-      !is_decodable(model, *head) || hold_one_matrix(model, *embedding, *head)) {
+  if (embedding == nullptr || head == nullptr || !model.is_decodable(*embedding) ||
+      !model.is_decodable(*head) || hold_one_matrix(model, *embedding, *head)) {
     return std::nullopt;
   }
   const auto name = [&](const CanonicalTensor& tensor) {

@@ -1,10 +1,12 @@
 #include "model/weights.h"
 
 #include <algorithm>
+#include <memory>
 #include <string>
 #include <utility>
 
 #include "base/problem.h"
+#include "model/packings/packed_matrix.h"
 
 namespace pedigree {
 namespace {
@@ -17,25 +19,43 @@ constexpr std::uint64_t gap_bytes = 4096;
 
 // A stored tensor as a matrix of elements: row-major, `columns` to a row; of higher
 // rank, matrices below each other. A vector is one row, so that its elements can be
-// fetched in runs.
+// fetched in runs. A packed matrix is one of its values.
 class StoredMatrix {
  public:
-  StoredMatrix(const Model& model, const StoredTensor& stored)
-      : source_(*model.shards[stored.shard]), entry_(stored.entry) {
+  using What = PackedReader::What;
+
+  StoredMatrix(const Model& model, const CanonicalTensor& tensor, What what = What::values)
+      : source_(*model.shards[model.tensors[tensor.tensor].shard]),
+        entry_(model.tensors[tensor.tensor].entry),
+        columnwise_(tensor.transposed || (!tensor.packed && entry_.shape.size() < 2)),
+        what_(what) {
+    if (tensor.packed) {
+      const PackedMatrix& matrix = model.packed[*tensor.packed];
+      packed_ = std::make_unique<PackedReader>(model, matrix);
+      rows_ = matrix.rows();
+      columns_ = matrix.columns();
+      return;
+    }
     for (const std::uint64_t dimension : entry_.shape) {
       rows_ *= std::exchange(columns_, dimension);
     }
   }
 
+  // Do canonical rows run across the stored ones?
+  bool columnwise() const { return columnwise_; }
+
   std::uint64_t rows() const { return rows_; }
   std::uint64_t columns() const { return columns_; }
   // Columns that so many bytes hold.
   std::uint64_t columns_in(std::uint64_t bytes) const {
+    if (packed_) return bytes;  // of a byte each, or fewer
     return bytes / entry_.type->run_bytes() * entry_.type->run();
   }
 
   std::optional<Problem> decodable() const {
-    if (entry_.type->decode != nullptr && entry_.type->run() != 0) return std::nullopt;
+    if (packed_ || (entry_.type->decode != nullptr && entry_.type->run() != 0)) {
+      return std::nullopt;
+    }
     return make_problem("unsupported-encoding", source_.name(),
                         "the values of " + entry_.name + " are stored as " + entry_.type_name +
                             ", which is not decoded",
@@ -45,6 +65,7 @@ class StoredMatrix {
   // The elements [first, first + out.size()) in row-major order. Reads in
   // windows; elements that share bytes are read from the boundary before.
   std::optional<Problem> read(std::uint64_t first, std::span<float> out) {
+    if (packed_) return packed_->read(first, out, what_);
     const std::uint64_t group = entry_.type->run();
     const std::uint64_t window = std::max(group, columns_in(window_bytes));
     while (!out.empty()) {
@@ -79,6 +100,9 @@ class StoredMatrix {
 
   const Source& source_;
   const TensorEntry& entry_;
+  bool columnwise_ = false;
+  What what_ = What::values;
+  std::unique_ptr<PackedReader> packed_;
   std::uint64_t rows_ = 1;
   std::uint64_t columns_ = 1;
   std::vector<std::byte> bytes_;
@@ -206,14 +230,9 @@ void take_off(float added, std::span<float> values) {
   for (float& value : values) value -= added;
 }
 
-bool is_columnwise(const CanonicalTensor& tensor, const StoredTensor& stored) {
-  return tensor.transposed || stored.entry.shape.size() < 2;
-}
-
 // The canonical tensor lies inside the stored one: else we made it wrongly.
-void check_fits(const CanonicalTensor& tensor, const StoredTensor& stored,
-                const StoredMatrix& matrix) {
-  const bool columnwise = is_columnwise(tensor, stored);
+void check_fits(const CanonicalTensor& tensor, const StoredMatrix& matrix) {
+  const bool columnwise = matrix.columnwise();
   const std::uint64_t out_axis = columnwise ? matrix.columns() : matrix.rows();
   const std::uint64_t in_axis = columnwise ? matrix.rows() : matrix.columns();
   check(tensor.cols == in_axis || out_axis == 0, "a canonical tensor of another width");
@@ -221,18 +240,16 @@ void check_fits(const CanonicalTensor& tensor, const StoredTensor& stored,
         "a canonical tensor beyond its stored one");
 }
 
-Result<std::vector<float>> read_submatrix(const Model& model, const CanonicalTensor& tensor,
+Result<std::vector<float>> read_submatrix(StoredMatrix& matrix, const CanonicalTensor& tensor,
                                           std::span<const std::uint64_t> rows,
                                           std::span<const std::uint64_t> cols) {
-  const StoredTensor& stored = model.tensors[tensor.tensor];
-  StoredMatrix matrix(model, stored);
   if (auto problem = matrix.decodable()) return std::unexpected(*std::move(problem));
-  check_fits(tensor, stored, matrix);
+  check_fits(tensor, matrix);
   const std::vector<Wanted> out_axis = wanted_rows(tensor, rows);
   const std::vector<Wanted> in_axis = wanted(cols, tensor.cols);
   std::vector<float> values(rows.size() * cols.size());
   std::optional<Problem> problem;
-  if (is_columnwise(tensor, stored)) {
+  if (matrix.columnwise()) {
     const auto place = [&](std::size_t in, std::size_t out) { return out * cols.size() + in; };
     problem = gather(matrix, in_axis, out_axis, values, place);
   } else {
@@ -240,7 +257,6 @@ Result<std::vector<float>> read_submatrix(const Model& model, const CanonicalTen
     problem = gather(matrix, out_axis, in_axis, values, place);
   }
   if (problem) return std::unexpected(*std::move(problem));
-  take_off(tensor.added, values);
   return values;
 }
 
@@ -248,13 +264,10 @@ Result<std::vector<float>> read_submatrix(const Model& model, const CanonicalTen
 
 Result<std::vector<float>> read_rows(const Model& model, const CanonicalTensor& tensor,
                                      std::span<const std::uint64_t> rows) {
-  const StoredTensor& stored = model.tensors[tensor.tensor];
-  if (is_columnwise(tensor, stored)) {
-    return read_submatrix(model, tensor, rows, counted(0, tensor.cols));
-  }
-  StoredMatrix matrix(model, stored);
+  StoredMatrix matrix(model, tensor);
+  if (matrix.columnwise()) return read_block(model, tensor, rows, counted(0, tensor.cols));
   if (auto problem = matrix.decodable()) return std::unexpected(*std::move(problem));
-  check_fits(tensor, stored, matrix);
+  check_fits(tensor, matrix);
   std::vector<float> values(rows.size() * tensor.cols);
   std::optional<Problem> problem;
   if (tensor.paired_heads > 0) {
@@ -272,7 +285,18 @@ Result<std::vector<float>> read_rows(const Model& model, const CanonicalTensor& 
 Result<std::vector<float>> read_block(const Model& model, const CanonicalTensor& tensor,
                                       std::span<const std::uint64_t> rows,
                                       std::span<const std::uint64_t> cols) {
-  return read_submatrix(model, tensor, rows, cols);
+  StoredMatrix matrix(model, tensor);
+  auto values = read_submatrix(matrix, tensor, rows, cols);
+  if (values) take_off(tensor.added, *values);
+  return values;
+}
+
+Result<std::vector<float>> read_block_steps(const Model& model, const CanonicalTensor& tensor,
+                                            std::span<const std::uint64_t> rows,
+                                            std::span<const std::uint64_t> cols) {
+  check(tensor.packed.has_value(), "steps of a matrix that is not packed");
+  StoredMatrix matrix(model, tensor, StoredMatrix::What::steps);
+  return read_submatrix(matrix, tensor, rows, cols);
 }
 
 Result<std::vector<float>> read_all(const Model& model, const CanonicalTensor& tensor) {

@@ -1,5 +1,6 @@
 // Numbers out of a model: rows and sub-blocks of canonical tensors, and whole
-// tensors as a stream. Values are exact floats (element_types.h).
+// tensors as a stream. Values are exact floats (element_types.h); of matrices spread over
+// several tensors, what the quantiser's decoder makes of them in F32 (packed_matrix.h).
 //
 // A row of a tensor stored as [out, in] is one read; where it is stored
 // transposed, a row costs a strided pass over the stored rows.
@@ -23,6 +24,12 @@ Result<std::vector<float>> read_rows(const Model& model, const CanonicalTensor& 
 Result<std::vector<float>> read_block(const Model& model, const CanonicalTensor& tensor,
                                       std::span<const std::uint64_t> rows,
                                       std::span<const std::uint64_t> cols);
+
+// The same places of a packed matrix: the widest distance from each value to the next one
+// its quantiser could have stored.
+Result<std::vector<float>> read_block_steps(const Model& model, const CanonicalTensor& tensor,
+                                            std::span<const std::uint64_t> rows,
+                                            std::span<const std::uint64_t> cols);
 
 // All values; for vectors and matrices known to be small.
 Result<std::vector<float>> read_all(const Model& model, const CanonicalTensor& tensor);

@@ -61,4 +61,15 @@ extern const ElementType tq2_0;
 extern const ElementType mxfp4;
 extern const ElementType nvfp4;
 
+// Spread over several tensors by a quantiser: packed.cc.
+extern const ElementType gptq;
+extern const ElementType awq;
+extern const ElementType bnb_4bit;
+extern const ElementType bnb_int8;
+extern const ElementType fp8_scaled;
+extern const ElementType int8_scaled;
+extern const ElementType ct_packed;
+extern const ElementType mlx;
+extern const ElementType hqq;
+
 }  // namespace pedigree::types
