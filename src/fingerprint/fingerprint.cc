@@ -206,7 +206,7 @@ std::optional<Problem> Maker::fill_from_rows(const PlannedBlock& planned, Slot& 
 std::optional<Problem> Maker::read_steps(const PlannedBlock& planned, Slot& slot) const {
   auto steps = read_block_steps(model_, *planned.tensor, planned.rows, planned.cols);
   if (!steps) return steps.error();
-  slot.block->steps = std::move(*steps);
+  if (slot.block) slot.block->steps = std::move(*steps);
   return std::nullopt;
 }
 

@@ -94,6 +94,7 @@ std::vector<int> coupled_layers(const Architecture& architecture) {
   const std::uint64_t depth = architecture.layers;
   const std::uint64_t most = architecture.hidden > wide ? most_layers / 2 : most_layers;
   std::vector<int> layers;
+  layers.reserve(static_cast<std::size_t>(std::min(depth, most)));
   for (std::uint64_t i = 0; i < std::min(depth, most); ++i) {
     layers.push_back(static_cast<int>(depth <= most ? i : i * (depth - 1) / (most - 1)));
   }

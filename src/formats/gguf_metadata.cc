@@ -12,7 +12,21 @@ constexpr std::uint64_t longest_key = 65'535;
 constexpr std::uint64_t longest_text = std::uint64_t{64} << 20U;
 constexpr unsigned deepest = 4;
 
-enum Type : std::uint32_t { u8, i8, u16, i16, u32, i32, f32, boolean, text_, list_, u64, i64, f64 };
+enum Type : std::uint32_t {
+  u8,
+  i8,
+  u16,
+  i16,
+  u32,
+  i32,
+  f32,
+  boolean,
+  string,
+  array,
+  u64,
+  i64,
+  f64
+};
 
 }  // namespace
 
@@ -35,7 +49,7 @@ HeaderField GgufReader::field() {
   field.key = text(longest_key, "a metadata key");
   if (field.key.empty()) malformed(code, "a metadata entry has an empty key", field.offset);
   const auto type = in_.number<std::uint32_t>("a value's type");
-  field.value = type == Type::list_ ? list(1) : scalar(type);
+  field.value = type == Type::array ? list(1) : scalar(type);
   return field;
 }
 
@@ -65,7 +79,7 @@ HeaderField::Value GgufReader::scalar(std::uint32_t type) {
       return static_cast<double>(in_.number<float>(what));
     case Type::boolean:
       return truth();
-    case Type::text_:
+    case Type::string:
       return text(longest_text, "a text");
     case Type::u64:
       return in_.number<std::uint64_t>(what);
@@ -97,9 +111,9 @@ std::uint64_t GgufReader::least_bytes(std::uint32_t type) const {
     case Type::i64:
     case Type::f64:
       return 8;
-    case Type::text_:
+    case Type::string:
       return version_ == 1 ? 4 : 8;
-    case Type::list_:
+    case Type::array:
       return version_ == 1 ? 8 : 12;
     default:
       malformed(code, fmt::format("a list holds the type {}, which GGUF does not know", type),
@@ -127,8 +141,8 @@ HeaderField::Value GgufReader::list(unsigned depth) {
                           in_.remaining()),
               at);
   }
-  if (type == Type::text_) return texts(items);
-  if (type != Type::list_) return numbers(type, items);
+  if (type == Type::string) return texts(items);
+  if (type != Type::array) return numbers(type, items);
   if (depth == deepest) malformed(code, fmt::format("lists are nested over {} deep", deepest), at);
   keep(items);
   for (std::uint64_t i = 0; i < items; ++i) list(depth + 1);
@@ -138,6 +152,7 @@ HeaderField::Value GgufReader::list(unsigned depth) {
 std::vector<std::string> GgufReader::texts(std::uint64_t items) {
   keep(items);
   std::vector<std::string> result;
+  result.reserve(static_cast<std::size_t>(items));
   for (std::uint64_t i = 0; i < items; ++i) result.push_back(text(longest_text, "a text"));
   return result;
 }

@@ -7,14 +7,13 @@
 #include <algorithm>
 #include <array>
 #include <string_view>
+#include <utility>
 
 namespace pedigree {
 namespace {
 
-struct Row {
-  std::uint32_t id = 0;
-  std::string_view name = {};  // ElementType::id where there is one
-};
+// The name is ElementType::id where there is one.
+using Row = std::pair<std::uint32_t, std::string_view>;
 
 constexpr std::array table = std::to_array<Row>({
     {0, "F32"},      {1, "F16"},         {2, "Q4_0"},        {3, "Q4_1"},        {4, "Q4_2"},
@@ -35,13 +34,13 @@ constexpr std::array table = std::to_array<Row>({
 }  // namespace
 
 GgufType gguf_type(std::uint32_t id, std::endian order) {
-  const auto* const row = std::ranges::find(table, id, &Row::id);
+  const auto* const row = std::ranges::find(table, id, &Row::first);
   if (row == table.end()) {
     return {.type = &opaque_type(), .name = fmt::format("ggml type {}", id)};
   }
-  const ElementType* type = find_element_type(row->name);
+  const ElementType* type = find_element_type(row->second);
   if (type != nullptr && order == std::endian::big) type = big_endian_type(*type);
-  return {.type = type == nullptr ? &opaque_type() : type, .name = std::string(row->name)};
+  return {.type = type == nullptr ? &opaque_type() : type, .name = std::string(row->second)};
 }
 
 }  // namespace pedigree

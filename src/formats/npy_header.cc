@@ -43,14 +43,7 @@ class DictionaryReader {
     expect('{');
     bool seen[3] = {};
     while (peek() != '}') {
-      const std::string key = quoted_text();
-      expect(':');
-      const std::size_t which = key == "descr" ? 0 : key == "fortran_order" ? 1 : 2;
-      if (which == 2 && key != "shape") refuse("it has a key the format does not know");
-      if (std::exchange(seen[which], true)) refuse("it has a key twice");
-      if (which == 0) read_descr();
-      if (which == 1) header_.column_major = boolean();
-      if (which == 2) read_shape();
+      if (std::exchange(seen[read_entry()], true)) refuse("it has a key twice");
       if (peek() != ',') break;
       expect(',');
     }
@@ -61,6 +54,23 @@ class DictionaryReader {
   }
 
  private:
+  // Which of the three keys it had.
+  std::size_t read_entry() {
+    const std::string key = quoted_text();
+    expect(':');
+    if (key == "descr") {
+      read_descr();
+      return 0;
+    }
+    if (key == "fortran_order") {
+      header_.column_major = boolean();
+      return 1;
+    }
+    if (key != "shape") refuse("it has a key the format does not know");
+    read_shape();
+    return 2;
+  }
+
   [[noreturn]] void refuse(std::string_view why) const {
     malformed(code, fmt::format("the array's header is not what NumPy writes: {}", why),
               origin_ + at_);

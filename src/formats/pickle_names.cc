@@ -2,17 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <tuple>
 
 namespace pedigree {
 namespace {
 
 using enum PickleName;
 
-struct Row {
-  std::string_view module;
-  std::string_view name;
-  PickleName meaning;
-};
+using Row = std::tuple<std::string_view, std::string_view, PickleName>;  // module, name, meaning
 
 constexpr std::array rows = {
     Row{"collections", "OrderedDict", mapping},
@@ -113,9 +110,9 @@ bool holds(const std::array<std::string_view, N>& names, std::string_view name) 
 }  // namespace
 
 PickleName pickle_name(std::string_view module, std::string_view name) {
-  const auto row = std::ranges::find_if(
-      rows, [&](const Row& each) { return each.module == module && each.name == name; });
-  if (row != rows.end()) return row->meaning;
+  for (const auto& [known_module, known_name, meaning] : rows) {
+    if (known_module == module && known_name == name) return meaning;
+  }
   const bool storage_module = module == "torch" || module == "torch.storage";
   if (storage_module && holds(storages, name)) return storage;
   if (module == "torch" && holds(types, name)) return element_type;

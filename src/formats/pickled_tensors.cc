@@ -226,6 +226,7 @@ class Placer {
 
 void check_names(const WeightFile& file) {
   std::vector<std::string_view> names;
+  names.reserve(file.tensors.size() + file.arranged.size());
   for (const TensorEntry& entry : file.tensors) names.push_back(entry.name);
   for (const ArrangedTensor& tensor : file.arranged) names.push_back(tensor.entry.name);
   std::ranges::sort(names);

@@ -29,9 +29,9 @@ class ArchiveReader {
       : source_(source), zip_(zip), limits_(limits) {}
 
   WeightFile read() {
-    const auto root = torch_root(zip_);
+    auto root = torch_root(zip_);
     check(root.has_value(), "an archive without data.pkl");
-    root_ = *root;
+    root_ = std::move(root).value_or(std::string());
     file_.format = torch_zip_format.id;
     file_.problems = zip_.problems;
     for (const ZipMember& member : zip_.members) by_name_.emplace(member.name, &member);

@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
+#include <string>
 #include <utility>
 
 #include "formats/known_formats.h"
@@ -95,13 +97,41 @@ void move_by(std::uint64_t offset, WeightFile& file) {
 
 bool is_training_state(std::string_view name) { return name.find("optim") != name.npos; }
 
+using InnerArchive = std::pair<std::string, WeightFile>;  // the member's name without its ending
+
+// What a member holds, when it is a PyTorch archive with tensors.
+std::optional<WeightFile> read_inner_archive(const Source& source, const ZipMember& member,
+                                             const Limits& limits) {
+  const SliceSource slice(source, member.data);
+  try {
+    const ZipDirectory within = read_zip_directory(slice, limits);
+    if (!torch_root(within)) return std::nullopt;
+    WeightFile found = read_torch_archive(slice, within, limits);
+    move_by(member.data.begin, found);
+    if (found.tensors.empty() && found.arranged.empty()) return std::nullopt;
+    return found;
+  } catch (Malformed& fault) {
+    if (fault.problem.offset) *fault.problem.offset += member.data.begin;
+    throw;
+  }
+}
+
+void take_tensors(InnerArchive& inner, const std::string& prefix, WeightFile& file) {
+  WeightFile& part = inner.second;
+  for (TensorEntry& entry : part.tensors) entry.name.insert(0, prefix);
+  for (ArrangedTensor& tensor : part.arranged) tensor.entry.name.insert(0, prefix);
+  std::ranges::move(part.tensors, std::back_inserter(file.tensors));
+  std::ranges::move(part.arranged, std::back_inserter(file.arranged));
+  std::ranges::move(part.problems, std::back_inserter(file.problems));
+}
+
 // The PyTorch archives within an archive; names begin with the member's where
 // several hold tensors.
 WeightFile read_inner_archives(const Source& source, const ZipDirectory& zip,
                                const Limits& limits) {
   constexpr std::array<std::string_view, 4> endings = {".pth", ".pt", ".bin", ".ckpt"};
   WeightFile file = {.format = zip_format.id, .problems = zip.problems};
-  std::vector<std::pair<std::string, WeightFile>> inner;
+  std::vector<InnerArchive> inner;
   for (const ZipMember& member : zip.members) {
     if (member.deflated || !ends_in_any(member.name, endings)) continue;
     if (is_training_state(member.name)) {
@@ -110,30 +140,16 @@ WeightFile read_inner_archives(const Source& source, const ZipDirectory& zip,
           fmt::format("{} is no weights and was left out", quoted(member.name)), member.header));
       continue;
     }
-    const SliceSource slice(source, member.data);
-    try {
-      const ZipDirectory within = read_zip_directory(slice, limits);
-      if (!torch_root(within)) continue;
-      WeightFile found = read_torch_archive(slice, within, limits);
-      move_by(member.data.begin, found);
-      if (found.tensors.empty() && found.arranged.empty()) continue;
-      inner.emplace_back(member.name.substr(0, member.name.rfind('.')), std::move(found));
-    } catch (Malformed& fault) {
-      if (fault.problem.offset) *fault.problem.offset += member.data.begin;
-      throw;
+    if (auto found = read_inner_archive(source, member, limits)) {
+      inner.emplace_back(member.name.substr(0, member.name.rfind('.')), std::move(*found));
     }
   }
   if (inner.empty()) {
     malformed("format-unsupported",
               "the content is a zip archive that holds no weights of a kind that is read", 0);
   }
-  for (auto& [stem, part] : inner) {
-    const std::string prefix = inner.size() > 1 ? stem + "." : "";
-    for (TensorEntry& entry : part.tensors) entry.name.insert(0, prefix);
-    for (ArrangedTensor& tensor : part.arranged) tensor.entry.name.insert(0, prefix);
-    std::ranges::move(part.tensors, std::back_inserter(file.tensors));
-    std::ranges::move(part.arranged, std::back_inserter(file.arranged));
-    std::ranges::move(part.problems, std::back_inserter(file.problems));
+  for (InnerArchive& each : inner) {
+    take_tensors(each, inner.size() > 1 ? each.first + "." : "", file);
   }
   finish_tensors(file);
   return file;

@@ -238,6 +238,7 @@ class DirectoryReader {
 
   void check_names() const {
     std::vector<const ZipMember*> order;
+    order.reserve(directory_.members.size());
     for (const ZipMember& member : directory_.members) order.push_back(&member);
     std::ranges::sort(order, [](const ZipMember* a, const ZipMember* b) {
       return std::pair<std::string_view, std::uint64_t>(a->name, a->header) <

@@ -31,9 +31,9 @@ std::uint64_t end_offset(const Source& source) {
     const std::string tail = read_text(source, {.begin = from, .end = size});
     for (std::size_t at = tail.size() - end_bytes + 1; at-- > 0;) {
       if (!std::string_view(tail).substr(at).starts_with(end_magic)) continue;
-      const auto low = static_cast<unsigned char>(tail[at + 20]);
-      const auto high = static_cast<unsigned char>(tail[at + 21]);
-      if (at + end_bytes + low + 256U * high == tail.size()) return from + at;
+      const std::size_t low = static_cast<unsigned char>(tail[at + 20]);
+      const std::size_t high = static_cast<unsigned char>(tail[at + 21]);
+      if (at + end_bytes + low + 256 * high == tail.size()) return from + at;
     }
   }
   malformed(code, "no end record closes the archive: the file is truncated, or bytes follow it",
