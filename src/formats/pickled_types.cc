@@ -1,7 +1,7 @@
 #include "formats/pickled_types.h"
 
-#include <algorithm>
 #include <array>
+#include <tuple>
 
 #include "base/problem.h"
 #include "base/text.h"
@@ -9,11 +9,8 @@
 namespace pedigree {
 namespace {
 
-struct Row {
-  std::string_view name;
-  std::string_view id;  // of our table; "" where it has none
-  std::size_t bytes;
-};
+// Name; id in our table, "" where it has none; bytes.
+using Row = std::tuple<std::string_view, std::string_view, std::size_t>;
 
 constexpr std::array torch_rows = {
     Row{"FloatStorage", "F32", 4},
@@ -70,11 +67,13 @@ constexpr std::array numpy_rows = {
 
 template <std::size_t N>
 std::optional<PickledType> find(const std::array<Row, N>& rows, std::string_view name) {
-  const auto row = std::ranges::find(rows, name, &Row::name);
-  if (row == rows.end()) return std::nullopt;
-  const ElementType* type = row->id.empty() ? &opaque_type() : find_element_type(row->id);
-  check(type != nullptr, "an element type the table does not have");
-  return PickledType{.type = type, .bytes = row->bytes, .name = std::string(name)};
+  for (const auto& [known, id, bytes] : rows) {
+    if (known != name) continue;
+    const ElementType* type = id.empty() ? &opaque_type() : find_element_type(id);
+    check(type != nullptr, "an element type the table does not have");
+    return PickledType{.type = type, .bytes = bytes, .name = std::string(name)};
+  }
+  return std::nullopt;
 }
 
 }  // namespace
