@@ -226,7 +226,7 @@ class ShardReader {
   }
 
   void join_parallel(std::vector<std::vector<StoredTensor>> files) {
-    ParallelTensors all = join_parallel_shards(std::move(files), model_.shards);
+    ParallelTensors all = join_parallel_shards(files, model_.shards);
     add_problems(std::move(all.problems));
     std::ranges::move(all.whole, std::back_inserter(model_.tensors));
     if (all.joined.empty()) return;

@@ -16,10 +16,7 @@ namespace {
 
 enum class Cut { rows, columns, embedding, none };
 
-struct Rule {
-  std::string_view part;  // of the name, between dots
-  Cut cut;
-};
+using Rule = std::pair<std::string_view, Cut>;  // by a part of the name, between dots
 
 constexpr std::array rules = {
     Rule{"wq", Cut::rows},    Rule{"wk", Cut::rows},    Rule{"wv", Cut::rows},
@@ -37,8 +34,8 @@ bool holds_part(std::string_view name, std::string_view part) {
 
 Cut cut_of(std::string_view name) {
   const auto rule =
-      std::ranges::find_if(rules, [&](const Rule& each) { return holds_part(name, each.part); });
-  return rule == rules.end() ? Cut::none : rule->cut;
+      std::ranges::find_if(rules, [&](const Rule& each) { return holds_part(name, each.first); });
+  return rule == rules.end() ? Cut::none : rule->second;
 }
 
 using Parts = std::vector<const StoredTensor*>;
@@ -56,9 +53,11 @@ class Joiner {
     }
     find_width(by_name);
     for (const auto& [name, parts] : by_name) take(parts);
-    if (untold_ > 0) {
-      tell("shard-layout", *files_.front().begin(),
-           fmt::format("{} more tensors do not fit together", untold_));
+    if (untold_ > 0 && !by_name.empty()) {
+      const StoredTensor& any = *by_name.begin()->second.front();
+      result_.problems.push_back(
+          make_problem("shard-layout", sources_[any.shard]->name(),
+                       fmt::format("{} more tensors do not fit together", untold_)));
     }
     return std::move(result_);
   }
@@ -170,7 +169,7 @@ class Joiner {
 
 }  // namespace
 
-ParallelTensors join_parallel_shards(std::vector<std::vector<StoredTensor>> files,
+ParallelTensors join_parallel_shards(const std::vector<std::vector<StoredTensor>>& files,
                                      const std::vector<std::unique_ptr<Source>>& sources) {
   check(files.size() > 1, "one file is no set of shares");
   return Joiner(files, sources).join();

@@ -22,7 +22,7 @@ struct ParallelTensors {
 
 // `files` holds the tensors of each file, in order of their numbers. `sources` are
 // Model::shards. Reads the replicated vectors, a few KiB each, and nothing else.
-ParallelTensors join_parallel_shards(std::vector<std::vector<StoredTensor>> files,
+ParallelTensors join_parallel_shards(const std::vector<std::vector<StoredTensor>>& files,
                                      const std::vector<std::unique_ptr<Source>>& sources);
 
 }  // namespace pedigree
