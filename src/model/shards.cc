@@ -225,7 +225,7 @@ class ShardReader {
                files_, [](const ReadFile& file) { return file.state == HeldShard::State::read; });
   }
 
-  void join_parallel(std::vector<std::vector<StoredTensor>> files) {
+  void join_parallel(const std::vector<std::vector<StoredTensor>>& files) {
     ParallelTensors all = join_parallel_shards(files, model_.shards);
     add_problems(std::move(all.problems));
     std::ranges::move(all.whole, std::back_inserter(model_.tensors));
