@@ -247,7 +247,7 @@ class ShardReader {
       for (std::size_t i = 0; i < file.tensors.size(); ++i) tensors.push_back(file.stored(i));
     }
     if (is_parallel(set)) {
-      join_parallel(std::move(stored));
+      join_parallel(stored);
     } else {
       for (auto& tensors : stored) std::ranges::move(tensors, std::back_inserter(model_.tensors));
     }

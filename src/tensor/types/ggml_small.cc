@@ -22,7 +22,9 @@ void decode_tq1_0(const Block& block, float* out) {
   struct Part {
     std::size_t at, bytes, digits;
   };
-  constexpr std::array<Part, 3> parts = {{{0, 32, 5}, {32, 16, 5}, {48, 4, 4}}};
+  constexpr std::array parts = {Part{.at = 0, .bytes = 32, .digits = 5},
+                                Part{.at = 32, .bytes = 16, .digits = 5},
+                                Part{.at = 48, .bytes = 4, .digits = 4}};
   const float d = block.f16(52);
   for (const Part& part : parts) {
     for (std::size_t n = 0; n < part.digits; ++n) {
