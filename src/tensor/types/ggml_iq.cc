@@ -55,7 +55,7 @@ constexpr std::array<float, 8> iq3_s_magnitudes = {1, 3, 5, 7, 9, 11, 13, 15};
 // Eight magnitudes of two bits each.
 void put_eight(std::uint16_t entry, float scale, unsigned signs, float* out) {
   for (std::size_t i = 0; i < 8; ++i) {
-    out[i] = signed_by(scale * iq2_magnitudes[entry >> (2 * i) & 3U], signs, i);
+    out[i] = signed_by(scale * iq2_magnitudes[unsigned{entry} >> (2 * i) & 3U], signs, i);
   }
 }
 
@@ -63,7 +63,7 @@ void put_eight(std::uint16_t entry, float scale, unsigned signs, float* out) {
 void put_four(std::uint16_t entry, float scale, unsigned signs,
               const std::array<float, 8>& magnitudes, float* out) {
   for (std::size_t i = 0; i < 4; ++i) {
-    out[i] = signed_by(scale * magnitudes[entry >> (4 * i) & 7U], signs, i);
+    out[i] = signed_by(scale * magnitudes[unsigned{entry} >> (4 * i) & 7U], signs, i);
   }
 }
 
@@ -134,7 +134,7 @@ void decode_iq3_s(const Block& block, float* out) {
 void put_ternary(std::uint16_t entry, float scale, bool down, float* out) {
   const float delta = down ? -0.125F : 0.125F;
   for (std::size_t i = 0; i < 8; ++i) {
-    const int digit = static_cast<int>(entry >> (2 * i) & 3U) - 1;
+    const int digit = static_cast<int>(unsigned{entry} >> (2 * i) & 3U) - 1;
     out[i] = scale * (static_cast<float>(digit) + delta);
   }
 }
@@ -161,7 +161,7 @@ void decode_iq1_m(const Block& block, float* out) {
   const float d = widened_half(static_cast<std::uint16_t>(d_bits));
   for (std::size_t j = 0; j < 32; ++j) {
     const unsigned extra = j % 2 == 0 ? block.low(32 + j / 2) : block.high(32 + j / 2);
-    const unsigned scale = block.u16(scales + j / 8 * 2) >> (j / 2 % 4 * 3) & 7U;
+    const unsigned scale = unsigned{block.u16(scales + j / 8 * 2)} >> (j / 2 % 4 * 3) & 7U;
     put_ternary(iq1_s_grid[block.u8(j) | (extra & 7U) << 8U], d * static_cast<float>(2 * scale + 1),
                 (extra & 8U) != 0, out + j * 8);
   }
