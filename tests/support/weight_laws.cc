@@ -20,7 +20,7 @@ std::string broken_entry(const TensorEntry& entry) {
   if (entry.type == nullptr || !is_valid_utf8(entry.name)) return "type or name";
   if (entry.extent.begin > entry.extent.end) return "inverted extent";
   if (entry.type != &opaque_type() &&
-      entry.element_count() * entry.type->bits != entry.extent.size() * 8) {
+      entry.type->bytes_of(entry.element_count()) != entry.extent.size()) {
     return "size and shape disagree";
   }
   return "";
