@@ -50,8 +50,8 @@ void decode_q3_k(const Block& block, float* out) {
     const std::size_t shift = sub % 8 / 2 * 2;
     for (std::size_t i = 0; i < 16; ++i) {
       const int code = static_cast<int>(block.u8(codes + i) >> shift & 3U);
-      const bool set = (block.u8(sub % 2 * 16 + i) >> (sub / 2) & 1U) != 0;
-      out[sub * 16 + i] = scale * static_cast<float>(set ? code : code - 4);
+      const int set = static_cast<int>(block.u8(sub % 2 * 16 + i) >> (sub / 2) & 1U);
+      out[sub * 16 + i] = scale * static_cast<float>(code + 4 * set - 4);
     }
   }
 }

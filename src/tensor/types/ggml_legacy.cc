@@ -59,8 +59,8 @@ void decode_q8(const Block& block, float* out) {
 void decode_q1_0(const Block& block, float* out) {
   const float d = block.f16(0);
   for (std::size_t i = 0; i < 128; ++i) {
-    const bool set = (block.u8(2 + i / 8) >> (i % 8) & 1U) != 0;
-    out[i] = set ? d : -d;
+    const unsigned set = block.u8(2 + i / 8) >> (i % 8) & 1U;
+    out[i] = static_cast<float>(static_cast<int>(2 * set) - 1) * d;
   }
 }
 
