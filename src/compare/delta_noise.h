@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "compare/change.h"
+#include "compare/evidence.h"
 
 namespace pedigree {
 
@@ -24,5 +25,7 @@ struct DeltaNoise {
 // fewer than six, or when the change is not clearly above the rounding of the stored
 // type (`sketched`: parts come from a fingerprint, which keeps eleven bits).
 std::optional<DeltaNoise> delta_noise(const std::vector<Change>& changes, bool sketched);
+
+Evidence noise_evidence(const DeltaNoise& noise);
 
 }  // namespace pedigree

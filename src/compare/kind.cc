@@ -15,6 +15,7 @@
 #include "compare/layer_pairs.h"
 #include "compare/low_rank.h"
 #include "compare/refolding.h"
+#include "compare/requantised.h"
 #include "compare/rounded_update.h"
 #include "compare/vocabulary.h"
 
@@ -62,45 +63,6 @@ std::string type_of(const Fingerprint& sketch) {
     if (block.layer >= 0) return block.element_type;
   }
   return {};
-}
-
-Evidence lattice_evidence(const LatticeFit& fit) {
-  return {.statistic = "lattice-residual/1",
-          .outcome = Evidence::Outcome::measured,
-          .value = fit.worst_share,
-          .samples = fit.matrices,
-          .stage = "aligned",
-          .because = fmt::format(
-              "In the matrix that fits worst, {:.2f} % of the dequantised values lie within half "
-              "a quantiser step of the other model's; a sibling fits at most 99.1 %.",
-              100 * fit.worst_share)};
-}
-
-Evidence noise_evidence(const DeltaNoise& noise) {
-  return {.statistic = "delta-noise/1",
-          .outcome = Evidence::Outcome::measured,
-          .value = noise.largest_edge_ratio,
-          .samples = noise.values,
-          .stage = "aligned",
-          .because = fmt::format(
-              "The change of {} matrices {} added noise: its largest singular value reaches {:.2f} "
-              "times what noise of its size would, its kurtosis is {:.1f} (Gaussian 3), its "
-              "sizes differ by a factor of {:.2f}; training gave 1.37 times and more.",
-              noise.matrices, noise.white ? "looks like nothing but" : "is not plain",
-              noise.largest_edge_ratio, noise.kurtosis, noise.spread)};
-}
-
-Evidence rounding_evidence(const RoundedUpdate& rounded) {
-  return {.statistic = "rounded-update/1",
-          .outcome = Evidence::Outcome::measured,
-          .value = rounded.ratio,
-          .samples = rounded.values,
-          .stage = "aligned",
-          .because = fmt::format(
-              "Without the low-rank update the difference is {:.2f} times as large, squared, where "
-              "the subject's grid is the coarser as where the base's is: four if the subject was "
-              "rounded, a quarter if the base was, one if both were.",
-              rounded.ratio)};
 }
 
 class KindFinder {
@@ -283,7 +245,7 @@ class KindFinder {
       if (descent_.only_a_part) add("partial-reuse");
       return find_identity();
     }
-    if (find_lattice()) return std::nullopt;
+    if (find_lattice()) return find_requantised();
     auto lora = low_rank_update(subject_, base_, descent_.alignment, changes_);
     if (!lora) return std::move(lora.error());
     if (std::optional<Lora>& found = *lora; found && !rescaled_) {
@@ -328,6 +290,7 @@ class KindFinder {
     kind_.evidence.push_back(lattice_evidence(*fit));
     if (fit->worst_share < lattice_share) return false;
     add("quantized");
+    subject_is_lossy_ = subject_is_lossy;
     signs_.push_back(
         {subject_is_lossy,
          subject_is_lossy
@@ -335,6 +298,23 @@ class KindFinder {
              : "the base's values lie on a quantiser's lattice and the subject's do "
                "not"});
     return true;
+  }
+
+  std::optional<Problem> find_requantised() {
+    const bool unmoved = descent_.alignment.hidden_by_index && !descent_.reparametrised;
+    if (!unmoved || subject_.weights == nullptr || base_.weights == nullptr || options_.quick) {
+      return std::nullopt;
+    }
+    LayerMap layers = descent_.alignment.layers;
+    if (!subject_is_lossy_) {
+      for (auto& [mine, theirs] : layers) std::swap(mine, theirs);
+    }
+    const Model& copy = subject_is_lossy_ ? *subject_.weights : *base_.weights;
+    const Model& source = subject_is_lossy_ ? *base_.weights : *subject_.weights;
+    auto found = requantised(copy, source, layers);
+    if (!found) return std::move(found.error());
+    if (const auto& made = *found) kind_.evidence.push_back(requantised_evidence(*made));
+    return std::nullopt;
   }
 
   // A copy disguised by random numbers; it stays a `finetune` by relation.
@@ -467,6 +447,7 @@ class KindFinder {
   std::vector<DirectionSign> signs_;
   bool rescaled_ = false;
   bool refolded_ = false;
+  bool subject_is_lossy_ = false;      // of the two, the one on a lattice
   std::vector<RoleChange> explained_;  // attention that a refolding explains
 };
 

@@ -57,4 +57,6 @@ struct LatticeFit {
 };
 std::optional<LatticeFit> lattice_fit(const std::vector<Change>& all);
 
+Evidence lattice_evidence(const LatticeFit& fit);
+
 }  // namespace pedigree

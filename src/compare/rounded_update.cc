@@ -1,5 +1,7 @@
 #include "compare/rounded_update.h"
 
+#include <fmt/format.h>
+
 #include <Eigen/Dense>
 #include <algorithm>
 #include <cmath>
@@ -103,6 +105,19 @@ Result<std::optional<RoundedUpdate>> rounded_update(const Side& subject, const S
   return RoundedUpdate{.subject_was_rounded = ratio >= least_ratio,
                        .ratio = ratio,
                        .values = tally.subject_coarser.values + tally.base_coarser.values};
+}
+
+Evidence rounding_evidence(const RoundedUpdate& rounded) {
+  return {.statistic = "rounded-update/1",
+          .outcome = Evidence::Outcome::measured,
+          .value = rounded.ratio,
+          .samples = rounded.values,
+          .stage = "aligned",
+          .because = fmt::format(
+              "Without the low-rank update the difference is {:.2f} times as large, squared, where "
+              "the subject's grid is the coarser as where the base's is: four if the subject was "
+              "rounded, a quarter if the base was, one if both were.",
+              rounded.ratio)};
 }
 
 }  // namespace pedigree

@@ -12,6 +12,7 @@
 #include <optional>
 
 #include "compare/change.h"
+#include "compare/evidence.h"
 
 namespace pedigree {
 
@@ -27,5 +28,7 @@ Result<std::optional<RoundedUpdate>> rounded_update(const Side& subject, const S
                                                     const Alignment& alignment,
                                                     const std::vector<Change>& all,
                                                     std::uint64_t rank);
+
+Evidence rounding_evidence(const RoundedUpdate& rounded);
 
 }  // namespace pedigree

@@ -187,6 +187,11 @@ constexpr std::array words = {
         .code = "lattice-residual/1",
         .kind = "statistic",
         .meaning = "Are the dequantised values within half a quantiser step of the other model's?"},
+    Word{.code = "requantised/1",
+         .kind = "statistic",
+         .meaning = "Does quantising the other model again, by a rule that leaves no choice, give "
+                    "the same codes? Of the model that was quantised it does; of a relative hardly "
+                    "any block comes out equal."},
     Word{.code = "merge-copies/1",
          .kind = "statistic",
          .meaning = "Does every matrix that carries information stand in one candidate or another "

@@ -20,7 +20,9 @@ VENV = ROOT / "build" / "interop-venv" / "bin" / "python"
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 try:
     import gguf_models
+    import llama_quantiser
     import made_models
+    import numpy as np
 except ImportError as missing:
     if VENV.exists() and not os.environ.get("PEDIGREE_INTEROP"):
         os.execve(VENV, [str(VENV), *sys.argv], {**os.environ, "PEDIGREE_INTEROP": "1"})
@@ -29,6 +31,10 @@ except ImportError as missing:
 
 EXACT = ("F32", "F16", "BF16")
 QUANTISED = ("Q8_0", "Q5_1", "Q5_0", "Q4_1", "Q4_0", "Q6_K", "Q4_K", "IQ4_XS", "MXFP4")
+# Those that llama.cpp's library alone writes.
+SEARCHED = ("Q5_K", "Q3_K", "Q2_K", "IQ4_NL", "IQ3_S", "IQ3_XXS", "IQ2_S", "IQ2_XS", "IQ2_XXS",
+            "IQ1_M", "IQ1_S")
+REPEATABLE = ("Q8_0", "Q5_1", "Q5_0", "Q4_1", "Q4_0")  # their quantisers leave no choice
 
 
 class Cases:
@@ -82,7 +88,9 @@ def add_family(cases, family, folder):
     hub = {name: made_models.write_directory(family, tensors, folder / f"{family}-{name}")
            for name, tensors in made.items()}
     files = {}
-    for kind in (*EXACT, *QUANTISED) if family == "llama" else ("F32", "F16", "BF16", "Q8_0", "Q4_0"):
+    searched = SEARCHED if llama_quantiser.available() else ()
+    whole = (*EXACT, *QUANTISED, *searched)
+    for kind in whole if family == "llama" else ("F32", "F16", "BF16", "Q8_0", "Q4_0"):
         files[kind] = gguf_models.write_gguf(family, made["one"], folder / f"{family}-{kind}.gguf",
                                              kind)
         exact = kind in EXACT
@@ -112,10 +120,30 @@ def inspect_fails(binary, path):
     return told != wanted
 
 
+def repeats_wrongly(binary, made, hub, folder, kind):
+    """A copy's codes come out again from its source, and not from a close relative of it."""
+    rng = np.random.default_rng(9)
+    near = {name: made_models.bf16(values * (1 + 0.004 * rng.standard_normal(values.shape)))
+            for name, values in made.items()}
+    shares = {}
+    for name, tensors in (("source", made), ("relative", near)):
+        path = gguf_models.write_gguf("llama", tensors, folder / f"{kind}-{name}.gguf", kind)
+        run = subprocess.run([binary, "compare", str(path), str(hub), "-o", "json"],
+                             capture_output=True, text=True)
+        evidence = json.loads(run.stdout)["comparisons"][0]["evidence"]
+        shares[name] = [e["value"] for e in evidence if e["statistic"] == "requantised/1"]
+    wrong = shares["source"] != [1.0] or any(share > 0.5 for share in shares["relative"])
+    print(("FAIL " if wrong else "ok   ") + f"{kind} quantised again: {shares}")
+    return wrong
+
+
 def main():
     binary = sys.argv[1]
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
+        if not llama_quantiser.available():
+            print(f"SKIPPED: llama.cpp's own quantiser, so also {', '.join(SEARCHED)}. "
+                  "scripts/build-ggml-quantiser makes it.")
         cases = Cases(folder)
         made, hub, files = add_family(cases, "llama", folder)
         for family in ("gemma", "gpt2", "mixtral"):
@@ -134,6 +162,7 @@ def main():
                 cases.add(gguf_models.write_gguf("llama", made, path, kind, pairs), hub,
                           [relation], transforms)
         failed = cases.run(binary) + inspect_fails(binary, files["Q4_0"])
+        failed += sum(repeats_wrongly(binary, made, hub, folder, kind) for kind in REPEATABLE)
         print(f"{len(cases.rows) - failed} pairs as expected, {failed} not")
         sys.exit(1 if failed else 0)
 

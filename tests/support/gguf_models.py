@@ -1,8 +1,10 @@
 """GGUF files of the models of made_models.py, as converters write them, by the official
-writer (PyPI gguf). Its package quantises the older types; blocks of the K and IQ types
-are packed here by the plainest rule that fills them."""
+writer (PyPI gguf). Types are quantised by llama.cpp's own library where it was built
+(llama_quantiser.py); without it the package quantises the older types, and blocks of Q6_K,
+Q4_K and IQ4_XS are packed here by the plainest rule that fills them."""
 
 import gguf
+import llama_quantiser
 import numpy as np
 from gguf import quants
 
@@ -118,6 +120,8 @@ PACKERS = {"Q6_K": q6_k, "Q4_K": q4_k, "IQ4_XS": iq4_xs}
 
 def stored(values, kind):
     """The bytes of a matrix in a type, as rows."""
+    if llama_quantiser.available() and kind.name in llama_quantiser.TYPES:
+        return llama_quantiser.quantised(values, kind.name)
     if kind.name not in PACKERS:
         return quants.quantize(values, kind)
     packed = PACKERS[kind.name](values.reshape(-1, 256).astype(np.float32))
