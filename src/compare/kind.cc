@@ -18,6 +18,7 @@
 #include "compare/requantised.h"
 #include "compare/rounded_update.h"
 #include "compare/vocabulary.h"
+#include "tensor/block_steps.h"
 
 namespace pedigree {
 namespace {
@@ -53,7 +54,9 @@ bool shows_lattice(const Fingerprint& sketch) {
   for (const Block& block : sketch.blocks) {
     if (block.layer < 0) continue;
     ++matrices;
-    with += block.steps.empty() ? 0U : 1U;
+    const ElementType* type = find_element_type(block.element_type);
+    const bool in_blocks = type != nullptr && type->block != 0;
+    with += block.steps.empty() && !in_blocks ? 0U : 1U;
   }
   return with > 0 && 2 * with >= matrices;
 }
@@ -255,6 +258,7 @@ class KindFinder {
       return find_rounded_side(rank);
     }
     if (shows_lattice(subject_.sketch) != shows_lattice(base_.sketch)) add("quantized");
+    if (has("quantized") && is_usual_of_grids()) return std::nullopt;
     find_noise();
     if (auto problem = find_untouched()) return problem;
     if (descent_.only_a_part) {
@@ -298,6 +302,23 @@ class KindFinder {
              : "the base's values lie on a quantiser's lattice and the subject's do "
                "not"});
     return true;
+  }
+
+  // Grids place several values at once: no single one must lie within a step, and a change
+  // that is no larger than theirs cannot be told from it.
+  bool is_usual_of_grids() const {
+    constexpr double margin = 1.3;
+    std::size_t matrices = 0;
+    std::size_t usual = 0;
+    for (const Change& change : changes_) {
+      if (change.is_vector || change.subject_layer < 0) continue;
+      ++matrices;
+      const ElementType* lossy =
+          shows_lattice(subject_.sketch) ? change.subject_type : change.base_type;
+      const double error = lossy == nullptr ? 0 : usual_error(*lossy);
+      usual += error > 0 && change.relative_delta <= margin * error ? 1U : 0U;
+    }
+    return usual > 0 && 2 * usual >= matrices;
   }
 
   std::optional<Problem> find_requantised() {

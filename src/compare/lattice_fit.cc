@@ -8,14 +8,9 @@
 namespace pedigree {
 namespace {
 
-// Half a step, and what rounding into the stored type adds to it. Block types round the
-// scale itself, to half precision, after the codes were found with the exact one.
+// Half a step, and what rounding into the stored type adds to it.
 double allowance(const Change& change, std::size_t i, double step) {
-  constexpr int scale_precision = 11;
-  int precision = change.subject_type == nullptr ? 24 : change.subject_type->precision;
-  if (change.subject_type != nullptr && change.subject_type->block != 0) {
-    precision = scale_precision;
-  }
+  const int precision = change.subject_type == nullptr ? 24 : change.subject_type->precision;
   return step / 2 + std::abs(change.subject.values[i]) * std::ldexp(1.0, 1 - precision);
 }
 

@@ -192,8 +192,9 @@ std::optional<Problem> Maker::fill_from_rows(const PlannedBlock& planned, Slot& 
   keep_block(planned, std::move(values), slot);
   if (!all_finite(rows)) return std::nullopt;
   slot.responses = respond(planned, rows);
-  if (slot.block && tensor.packed) return read_steps(planned, slot);
-  if (!slot.block || tensor.transposed) return std::nullopt;
+  if (slot.block && has_steps(model_, tensor)) return read_steps(planned, slot);
+  const bool in_blocks = model_.type_of(tensor).block != 0;
+  if (!slot.block || tensor.transposed || in_blocks) return std::nullopt;
   const Lattice lattice = find_lattice(planned.rows.size(), width, rows, model_.type_of(tensor));
   for (std::size_t i = 0; lattice.found() && i < planned.rows.size(); ++i) {
     const auto steps = lattice_steps(lattice, row(i), planned.cols);
@@ -216,7 +217,7 @@ std::optional<Problem> Maker::fill(const PlannedBlock& planned, Slot& slot) cons
   auto values = read_block(model_, tensor, planned.rows, planned.cols);
   if (!values) return values.error();
   keep_block(planned, std::move(*values), slot);
-  if (slot.block && tensor.packed) return read_steps(planned, slot);
+  if (slot.block && has_steps(model_, tensor)) return read_steps(planned, slot);
   return std::nullopt;
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/problem.h"
 #include "model/packings/packed_matrix.h"
+#include "tensor/block_steps.h"
 
 namespace pedigree {
 namespace {
@@ -89,13 +90,21 @@ class StoredMatrix {
     bytes_.resize(size);
     if (auto problem = source_.read_at(entry_.extent.begin + offset, bytes_)) return problem;
     if (runs * type.run() == out.size()) {
-      type.decode(bytes_, out);
+      decode(out);
       return std::nullopt;
     }
     values_.resize(runs * type.run());
-    type.decode(bytes_, values_);
+    decode(values_);
     std::ranges::copy(std::span(values_).subspan(lead, out.size()), out.begin());
     return std::nullopt;
+  }
+
+  void decode(std::span<float> out) const {
+    if (what_ == What::steps) {
+      block_steps(*entry_.type, bytes_, out);
+    } else {
+      entry_.type->decode(bytes_, out);
+    }
   }
 
   const Source& source_;
@@ -291,10 +300,14 @@ Result<std::vector<float>> read_block(const Model& model, const CanonicalTensor&
   return values;
 }
 
+bool has_steps(const Model& model, const CanonicalTensor& tensor) {
+  return tensor.packed || has_block_steps(model.type_of(tensor));
+}
+
 Result<std::vector<float>> read_block_steps(const Model& model, const CanonicalTensor& tensor,
                                             std::span<const std::uint64_t> rows,
                                             std::span<const std::uint64_t> cols) {
-  check(tensor.packed.has_value(), "steps of a matrix that is not packed");
+  check(has_steps(model, tensor), "steps of a matrix that is not quantised");
   StoredMatrix matrix(model, tensor, StoredMatrix::What::steps);
   return read_submatrix(matrix, tensor, rows, cols);
 }

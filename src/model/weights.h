@@ -25,8 +25,11 @@ Result<std::vector<float>> read_block(const Model& model, const CanonicalTensor&
                                       std::span<const std::uint64_t> rows,
                                       std::span<const std::uint64_t> cols);
 
-// The same places of a packed matrix: the widest distance from each value to the next one
-// its quantiser could have stored.
+// Does a quantiser's own encoding say how far its values may lie from what it was given?
+bool has_steps(const Model& model, const CanonicalTensor& tensor);
+
+// The same places of such a matrix: the widest distance from each value to the next one its
+// quantiser could have stored.
 Result<std::vector<float>> read_block_steps(const Model& model, const CanonicalTensor& tensor,
                                             std::span<const std::uint64_t> rows,
                                             std::span<const std::uint64_t> cols);

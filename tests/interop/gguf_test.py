@@ -34,6 +34,7 @@ QUANTISED = ("Q8_0", "Q5_1", "Q5_0", "Q4_1", "Q4_0", "Q6_K", "Q4_K", "IQ4_XS", "
 # Those that llama.cpp's library alone writes.
 SEARCHED = ("Q5_K", "Q3_K", "Q2_K", "IQ4_NL", "IQ3_S", "IQ3_XXS", "IQ2_S", "IQ2_XS", "IQ2_XXS",
             "IQ1_M", "IQ1_S")
+GRIDS = tuple(kind for kind in SEARCHED if kind.startswith(("IQ1", "IQ2", "IQ3")))
 REPEATABLE = ("Q8_0", "Q5_1", "Q5_0", "Q4_1", "Q4_0")  # their quantisers leave no choice
 
 
@@ -71,6 +72,12 @@ class Cases:
                 wrong.append(f"transforms {comparison.get('transforms')} lack {transform!r}")
         if relations[0] != "independent" and verdict.get("tokenizer") != "yes":
             wrong.append(f"tokenizer is {verdict.get('tokenizer')!r}")
+        kind = pathlib.Path(suspect).stem.rsplit("-", 1)[-1]
+        if relations == ["quantized"] and verdict.get("mechanisms") != ["quantized"]:
+            wrong.append(f"mechanisms are {verdict.get('mechanisms')}")
+        if relations == ["quantized"] and kind not in GRIDS:
+            if verdict.get("direction") != "base-is-parent":
+                wrong.append(f"direction is {verdict.get('direction')!r}")
         for problem in report.get("problems", []):
             if problem.get("severity") == "error":
                 wrong.append(f"problem {problem}")

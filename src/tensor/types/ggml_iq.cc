@@ -6,13 +6,11 @@
 
 #include "tensor/types/blocks.h"
 #include "tensor/types/ggml_grids.h"
+#include "tensor/types/ggml_scales.h"
 #include "tensor/types/types.h"
 
 namespace pedigree::types {
 namespace {
-
-constexpr std::array<float, 16> iq4_values = {-127, -104, -83, -65, -49, -35, -22, -10,
-                                              1,    13,   25,  38,  53,  69,  89,  113};
 
 void decode_iq4_nl(const Block& block, float* out) {
   const float d = block.f16(0);
@@ -24,12 +22,8 @@ void decode_iq4_nl(const Block& block, float* out) {
 
 // d, high scale bits, low scale nibbles, codes: a scale of six bits for each 32.
 void decode_iq4_xs(const Block& block, float* out) {
-  const float d = block.f16(0);
-  const unsigned high = block.u16(2);
   for (std::size_t sub = 0; sub < 8; ++sub) {
-    const unsigned low = sub % 2 == 0 ? block.low(4 + sub / 2) : block.high(4 + sub / 2);
-    const unsigned scale = low | (high >> (2 * sub) & 3U) << 4U;
-    const float step = d * static_cast<float>(static_cast<int>(scale) - 32);
+    const float step = iq4_xs_step(block, sub);
     const std::size_t codes = 8 + sub * 16;
     for (std::size_t j = 0; j < 16; ++j) {
       out[sub * 32 + j] = step * iq4_values[block.low(codes + j)];

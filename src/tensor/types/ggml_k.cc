@@ -3,6 +3,7 @@
 #include <array>
 
 #include "tensor/types/blocks.h"
+#include "tensor/types/ggml_scales.h"
 #include "tensor/types/types.h"
 
 namespace pedigree::types {
@@ -13,11 +14,8 @@ constexpr std::size_t block_elements = 256;
 // 16 scales, codes of two bits, d, dmin. Each 32 bytes of codes hold 128 elements,
 // two bits of every byte for 32 of them.
 void decode_q2_k(const Block& block, float* out) {
-  const float d = block.f16(80);
-  const float dmin = block.f16(82);
   for (std::size_t sub = 0; sub < 16; ++sub) {
-    const float scale = d * static_cast<float>(block.low(sub));
-    const float minimum = dmin * static_cast<float>(block.high(sub));
+    const auto [scale, minimum] = q2_k_pair(block, sub);
     const std::size_t codes = 16 + sub / 8 * 32 + sub % 2 * 16;
     const std::size_t shift = sub % 8 / 2 * 2;
     for (std::size_t i = 0; i < 16; ++i) {
@@ -27,23 +25,11 @@ void decode_q2_k(const Block& block, float* out) {
   }
 }
 
-// 16 scales of six bits: the low four of scale i in byte i % 8, the high two in
-// byte 8 + i % 4.
-std::array<int, 16> q3_k_scales(const Block& block, std::size_t at) {
-  std::array<int, 16> scales = {};
-  for (std::size_t i = 0; i < scales.size(); ++i) {
-    const unsigned low = i < 8 ? block.low(at + i) : block.high(at + i - 8);
-    const unsigned high = block.u8(at + 8 + i % 4) >> (i / 4 * 2) & 3U;
-    scales[i] = static_cast<int>(low | high << 4U) - 32;
-  }
-  return scales;
-}
-
 // hmask, codes as in Q2_K, scales, d. A clear mask bit takes four off; its bit
 // number counts the runs of 32 elements.
 void decode_q3_k(const Block& block, float* out) {
   const float d = block.f16(108);
-  const std::array<int, 16> scales = q3_k_scales(block, 96);
+  const std::array<int, 16> scales = q3_k_scales(block);
   for (std::size_t sub = 0; sub < 16; ++sub) {
     const float scale = d * static_cast<float>(scales[sub]);
     const std::size_t codes = 32 + sub / 8 * 32 + sub % 2 * 16;
@@ -56,32 +42,11 @@ void decode_q3_k(const Block& block, float* out) {
   }
 }
 
-struct ScaleAndMinimum {
-  float scale = 0;
-  float minimum = 0;
-};
-
-// Eight pairs of six bits in twelve bytes, of Q4_K and Q5_K.
-ScaleAndMinimum pair_of(const Block& block, std::size_t j) {
-  constexpr std::size_t at = 4;
-  unsigned scale = 0;
-  unsigned minimum = 0;
-  if (j < 4) {
-    scale = block.u8(at + j) & 63U;
-    minimum = block.u8(at + j + 4) & 63U;
-  } else {
-    scale = block.low(at + j + 4) | (block.u8(at + j - 4) >> 6U) << 4U;
-    minimum = block.high(at + j + 4) | (block.u8(at + j) >> 6U) << 4U;
-  }
-  return {.scale = block.f16(0) * static_cast<float>(scale),
-          .minimum = block.f16(2) * static_cast<float>(minimum)};
-}
-
 // d, dmin, scales, nibbles: of each 64 elements the first 32 lie in the low ones.
 void decode_q4_k(const Block& block, float* out) {
   for (std::size_t group = 0; group < 4; ++group) {
-    const auto first = pair_of(block, 2 * group);
-    const auto second = pair_of(block, 2 * group + 1);
+    const auto first = q4_k_pair(block, 2 * group);
+    const auto second = q4_k_pair(block, 2 * group + 1);
     const std::size_t codes = 16 + group * 32;
     float* const to = out + group * 64;
     for (std::size_t i = 0; i < 32; ++i) {
@@ -96,7 +61,7 @@ void decode_q4_k(const Block& block, float* out) {
 // As Q4_K, with a fifth bit of sub-block j in bit j of 32 bytes before the nibbles.
 void decode_q5_k(const Block& block, float* out) {
   for (std::size_t sub = 0; sub < 8; ++sub) {
-    const auto [scale, minimum] = pair_of(block, sub);
+    const auto [scale, minimum] = q4_k_pair(block, sub);
     const std::size_t codes = 48 + sub / 2 * 32;
     for (std::size_t i = 0; i < 32; ++i) {
       const unsigned low = sub % 2 == 0 ? block.low(codes + i) : block.high(codes + i);

@@ -1,9 +1,9 @@
 // Ternary weights (TQ) and the four-bit floats of the MX and NVFP4 formats, in
 // ggml's blocks.
 #include <array>
-#include <bit>
 
 #include "tensor/types/blocks.h"
+#include "tensor/types/ggml_scales.h"
 #include "tensor/types/types.h"
 
 namespace pedigree::types {
@@ -45,31 +45,12 @@ void decode_tq2_0(const Block& block, float* out) {
   }
 }
 
-// Twice the values of E2M1; the scales below carry the half.
-constexpr std::array<float, 16> doubled_e2m1 = {0, 1,  2,  3,  4,  6,  8,  12,
-                                                0, -1, -2, -3, -4, -6, -8, -12};
-
-// Half of 2^(code − 127).
-float half_e8m0(unsigned code) {
-  return std::bit_cast<float>(code < 2 ? 0x0020'0000U << code : (code - 1) << 23U);
-}
-
 void decode_mxfp4(const Block& block, float* out) {
   const float d = half_e8m0(block.u8(0));
   for (std::size_t j = 0; j < 16; ++j) {
     out[j] = d * doubled_e2m1[block.low(1 + j)];
     out[j + 16] = d * doubled_e2m1[block.high(1 + j)];
   }
-}
-
-// Half of an E4M3 without sign; 0x7F, NaN elsewhere, is zero here.
-float half_ue4m3(unsigned code) {
-  if (code == 0 || code == 0x7FU) return 0;
-  const unsigned exponent = code >> 3U & 0xFU;
-  const auto mantissa = static_cast<float>(code & 7U);
-  if (exponent == 0) return mantissa * 0x1p-10F;
-  const float power = std::bit_cast<float>((exponent + 127 - 7 - 1) << 23U);
-  return (1 + mantissa / 8) * power;
 }
 
 void decode_nvfp4(const Block& block, float* out) {

@@ -2,12 +2,14 @@
 #include <doctest/doctest.h>
 
 #include <bit>
+#include <cmath>
 #include <cstddef>
 #include <string>
 #include <vector>
 
 #include "base/files.h"
 #include "base/json.h"
+#include "tensor/block_steps.h"
 #include "tensor/element_types.h"
 #include "tensor/requantise.h"
 
@@ -74,6 +76,45 @@ TEST_CASE("the deterministic types give llama.cpp's codes again") {
     const JsonValue* vector = recorded().find("types")->find(name);
     CHECK(made == floats_of(vector->find("decoded")->as_string().value()));
   }
+}
+
+TEST_CASE("what was quantised lies within half a step of what is stored") {
+  const auto given = floats_of(recorded().find("values")->as_string().value());
+  std::size_t types = 0;
+  for (const auto& [name, vector] : recorded().find("types")->members) {
+    CAPTURE(name);
+    const ElementType* type = find_element_type(name);
+    REQUIRE(type != nullptr);
+    if (!has_block_steps(*type)) {
+      CHECK(usual_error(*type) > 0);
+      continue;
+    }
+    ++types;
+    CHECK(usual_error(*type) == 0);
+    std::vector<float> steps(given.size());
+    block_steps(*type, bytes_of(vector.find("stored")->as_string().value()), steps);
+    const auto stored = floats_of(vector.find("decoded")->as_string().value());
+    std::size_t outside = 0;
+    for (std::size_t i = 0; i < given.size(); ++i) {
+      if (steps[i] > 0 && std::fabs(given[i] - stored[i]) > steps[i] / 2) ++outside;
+    }
+    // Searches for scales may leave single far values farther out.
+    CHECK(outside <= 2);
+  }
+  CHECK(types == 15);
+}
+
+TEST_CASE("steps are those of the codes beside a value, twice over at the ends") {
+  // Q4_0 with d = 1: codes 0, 8 and 15 are worth −8, 0 and 7.
+  std::vector<std::byte> block(18, std::byte{0x88});
+  block[0] = std::byte{0x00};
+  block[1] = std::byte{0x3C};
+  block[2] = std::byte{0xF0};
+  std::vector<float> steps(32);
+  block_steps(*find_element_type("Q4_0"), block, steps);
+  CHECK(steps[0] == doctest::Approx(2 + 8.0 / 1024));
+  CHECK(steps[1] == 1);
+  CHECK(steps[16] == doctest::Approx(2 + 7.0 / 1024));
 }
 
 TEST_CASE("types whose quantisers search for scales are not made again") {
