@@ -141,9 +141,17 @@ class FamilyReader {
     if (tensor.parts.size() < 2) fail(tensor.name + " is fused from fewer than two parts");
   }
 
+  static Turns turns(std::string_view name) {
+    constexpr std::array<std::pair<std::string_view, Turns>, 3> known = {
+        {{"heads", Turns::heads}, {"kv_heads", Turns::kv_heads}, {"rows", Turns::rows}}};
+    const auto at = std::ranges::find(known, name, &decltype(known)::value_type::first);
+    if (at == known.end()) fail("unknown turns " + std::string(name));
+    return at->second;
+  }
+
   void add_tensors(Family& family, std::string_view section, const std::string& path) const {
     for (const JsonValue& item : member(root_, section, JsonValue::Kind::array).items) {
-      allow_only(item, {"name", "role", "parts", "shape", "transpose", "optional"});
+      allow_only(item, {"name", "role", "parts", "turns", "shape", "transpose", "optional"});
       FamilyTensor tensor = {.name = path + text(item, "name"),
                              .transpose = flag(item, "transpose"),
                              .optional = flag(item, "optional"),
@@ -161,6 +169,7 @@ class FamilyReader {
         tensor.role = text(item, "role");
       } else {
         add_parts(tensor, member(item, "parts", JsonValue::Kind::array));
+        if (item.find("turns") != nullptr) tensor.turns = turns(text(item, "turns"));
       }
       family.tensors.push_back(std::move(tensor));
     }

@@ -39,11 +39,15 @@ struct FamilyPart {
   SizeFormula rows = {};
 };
 
+// In how many runs the parts of a fused tensor take turns along its out axis.
+enum class Turns { none, heads, kv_heads, rows };
+
 struct FamilyTensor {
   std::string name = {};                // whole, with {L} and {E} for layer and expert
   std::string role = {};                // "" when fused
   std::vector<FamilyPart> parts = {};   // of a fused tensor, in stored order
   std::vector<SizeFormula> shape = {};  // as stored
+  Turns turns = Turns::none;            // of parts
   bool transpose = false;               // stored as [in, out]
   bool optional = false;                // a model without it is still of this family
   bool in_layer = false;

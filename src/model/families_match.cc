@@ -186,9 +186,27 @@ auto rank_of(const FamilyMatch& match, const ConfigFacts& config) {
 
 constexpr std::uint64_t most_experts = 4096;
 
-// One canonical tensor for each matrix of a stack.
+std::string_view split_name(Turns turns) {
+  switch (turns) {
+    case Turns::none:
+      return "split-concat";
+    case Turns::heads:
+      return "split-head-interleave";
+    case Turns::kv_heads:
+      return "split-group-interleave";
+    case Turns::rows:
+      return "split-gate-up-interleave";
+  }
+  return {};
+}
+
+void add_parts(std::vector<CanonicalTensor>& result, const CanonicalTensor& whole,
+               const MatchedTensor& matched, const Sizes& sizes);
+
+// One canonical tensor for each matrix of a stack, or for each of its parts.
 void add_experts(std::vector<CanonicalTensor>& result, const CanonicalTensor& whole,
-                 std::span<const std::uint64_t> shape) {
+                 std::span<const std::uint64_t> shape, const MatchedTensor& matched,
+                 const Sizes& sizes) {
   for (std::uint64_t expert = 0; expert < std::min(shape[0], most_experts); ++expert) {
     CanonicalTensor canonical = whole;
     canonical.expert = static_cast<int>(expert);
@@ -196,7 +214,11 @@ void add_experts(std::vector<CanonicalTensor>& result, const CanonicalTensor& wh
     canonical.cols = shape[2];
     canonical.first_row = expert * shape[1];
     canonical.transforms.emplace_back("stack-experts");
-    result.push_back(std::move(canonical));
+    if (matched.as->parts.empty()) {
+      result.push_back(std::move(canonical));
+    } else {
+      add_parts(result, canonical, matched, sizes);
+    }
   }
 }
 
@@ -207,8 +229,12 @@ void add_parts(std::vector<CanonicalTensor>& result, const CanonicalTensor& whol
     CanonicalTensor canonical = whole;
     canonical.role = part.role;
     canonical.rows = sizes.evaluate(part.rows, matched.layer).value_or(0);
-    canonical.first_row = first_row;
-    canonical.transforms.emplace_back("split-concat");
+    canonical.first_row = whole.first_row + first_row;
+    canonical.transforms.emplace_back(split_name(matched.as->turns));
+    if (matched.as->turns != Turns::none) {
+      canonical.run = canonical.rows;
+      canonical.period = whole.rows;
+    }
     first_row += canonical.rows;
     // Parts that reach beyond the stored rows come from a mistaken family file.
     if (first_row > whole.rows) return;
@@ -216,23 +242,63 @@ void add_parts(std::vector<CanonicalTensor>& result, const CanonicalTensor& whol
   }
 }
 
+// From parts behind each other to parts that take turns; false when nobody knows how often.
+bool take_turns(CanonicalTensor& part, Turns turns, const HeadCounts& counts) {
+  if (part.period == 0) return false;
+  std::uint64_t times = part.run;
+  if (turns == Turns::heads) times = counts.heads;
+  if (turns == Turns::kv_heads) times = counts.kv_heads;
+  const std::uint64_t base = part.first_row / part.period * part.period;
+  const std::uint64_t before = part.first_row - base;
+  if (times == 0 || part.run % times != 0 || part.period % times != 0 || before % times != 0) {
+    return false;
+  }
+  part.first_row = base + before / times;
+  part.run /= times;
+  part.period /= times;
+  return true;
+}
+
 }  // namespace
 
+// First from axes that are one size alone, then from sums with one size still unknown.
 Sizes::Sizes(std::span<const StoredTensor> stored, std::span<const MatchedTensor> matched) {
-  std::vector<Known> votes;
-  for (const MatchedTensor& one : matched) {
-    const std::vector<std::uint64_t>& shape = stored[one.tensor].entry.shape;
-    if (shape.size() != one.as->shape.size()) continue;
-    for (std::size_t axis = 0; axis < shape.size(); ++axis) {
-      const SizeFormula& formula = one.as->shape[axis];
-      if (formula.size() != 1) continue;
-      const auto [coefficient, symbol] = formula.front();
-      if (shape[axis] == 0 || shape[axis] % coefficient != 0) continue;
-      votes.push_back({.scope = scope_of(symbol, one.layer),
-                       .symbol = symbol,
-                       .size = shape[axis] / coefficient});
+  for (const bool sums : {false, true}) {
+    std::vector<Known> votes;
+    for (const MatchedTensor& one : matched) {
+      const std::vector<std::uint64_t>& shape = stored[one.tensor].entry.shape;
+      if (shape.size() != one.as->shape.size()) continue;
+      for (std::size_t axis = 0; axis < shape.size(); ++axis) {
+        if (sums != (one.as->shape[axis].size() > 1)) continue;
+        const auto vote = vote_of(one.as->shape[axis], one.layer, shape[axis]);
+        if (vote) votes.push_back(*vote);
+      }
     }
+    count(std::move(votes));
   }
+}
+
+std::optional<Sizes::Known> Sizes::vote_of(const SizeFormula& formula, int layer,
+                                           std::uint64_t size) const {
+  const SizeTerm* open = nullptr;
+  for (const SizeTerm& term : formula) {
+    const auto known = find(term.symbol, layer);
+    std::uint64_t product = 0;
+    if (known && (__builtin_mul_overflow(*known, term.coefficient, &product) ||
+                  __builtin_sub_overflow(size, product, &size))) {
+      return std::nullopt;
+    }
+    if (known) continue;
+    if (open != nullptr) return std::nullopt;
+    open = &term;
+  }
+  if (open == nullptr || size == 0 || size % open->coefficient != 0) return std::nullopt;
+  return Known{.scope = scope_of(open->symbol, layer),
+               .symbol = open->symbol,
+               .size = size / open->coefficient};
+}
+
+void Sizes::count(std::vector<Known> votes) {
   const auto question = [](const Known& vote) { return std::pair(vote.scope, vote.symbol); };
   std::ranges::sort(votes, {},
                     [&](const Known& vote) { return std::pair(question(vote), vote.size); });
@@ -245,6 +311,7 @@ Sizes::Sizes(std::span<const StoredTensor> stored, std::span<const MatchedTensor
     }
     begin = end;
   }
+  std::ranges::sort(known_, {}, question);
 }
 
 std::optional<std::uint64_t> Sizes::find(Symbol symbol, int layer) const {
@@ -313,7 +380,7 @@ std::vector<CanonicalTensor> canonical_tensors(std::span<const StoredTensor> sto
     }
     if (canonical.added != 0) canonical.transforms.emplace_back("norm-plus-one");
     if (one.as->stacked) {
-      add_experts(result, canonical, shape);
+      add_experts(result, canonical, shape, one, sizes);
     } else if (one.as->parts.empty()) {
       result.push_back(std::move(canonical));
     } else {
@@ -326,14 +393,16 @@ std::vector<CanonicalTensor> canonical_tensors(std::span<const StoredTensor> sto
   return result;
 }
 
-void set_paired_heads(std::span<const MatchedTensor> matched, const HeadCounts& counts,
-                      std::vector<CanonicalTensor>& canonical) {
-  std::set<std::size_t> paired;
-  for (const MatchedTensor& one : matched) {
-    if (one.as->paired) paired.insert(one.tensor);
-  }
+void set_row_orders(std::span<const MatchedTensor> matched, const HeadCounts& counts,
+                    std::vector<CanonicalTensor>& canonical) {
+  std::map<std::size_t, const FamilyTensor*> known;
+  for (const MatchedTensor& one : matched) known.emplace(one.tensor, one.as);
+  std::erase_if(canonical, [&](CanonicalTensor& tensor) {
+    const FamilyTensor& as = *known.at(tensor.tensor);
+    return as.turns != Turns::none && !take_turns(tensor, as.turns, counts);
+  });
   for (CanonicalTensor& tensor : canonical) {
-    if (!paired.contains(tensor.tensor)) continue;
+    if (!known.at(tensor.tensor)->paired) continue;
     const std::uint64_t heads = tensor.role.starts_with("attn.q") ? counts.heads : counts.kv_heads;
     if (heads == 0 || tensor.rows % (2 * heads) != 0) continue;
     tensor.paired_heads = heads;

@@ -39,6 +39,10 @@ class Sizes {
     Symbol symbol = Symbol::hidden;
     std::uint64_t size = 0;
   };
+
+  std::optional<Known> vote_of(const SizeFormula& formula, int layer, std::uint64_t size) const;
+  void count(std::vector<Known> votes);
+
   std::vector<Known> known_;  // sorted by scope and symbol
 };
 
@@ -61,9 +65,10 @@ struct FamilyMatch {
 std::vector<FamilyMatch> rank_families(std::span<const StoredTensor> stored,
                                        const ConfigFacts& config);
 
-// Says of tensors stored in rotary pairs over how many heads: `counts`, which may be unknown.
-void set_paired_heads(std::span<const MatchedTensor> matched, const HeadCounts& counts,
-                      std::vector<CanonicalTensor>& canonical);
+// Says in which order rows of heads are stored, in rotary pairs or with q, k and v taking
+// turns. Parts whose turns nobody can count, since `counts` are unknown, lose their role.
+void set_row_orders(std::span<const MatchedTensor> matched, const HeadCounts& counts,
+                    std::vector<CanonicalTensor>& canonical);
 
 // The logical tensors a set of matched ones holds, sorted by layer, role, expert.
 std::vector<CanonicalTensor> canonical_tensors(std::span<const StoredTensor> stored,

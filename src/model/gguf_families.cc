@@ -75,6 +75,7 @@ FamilyTensor renamed(const FamilyTensor& tensor, const Family& family, std::stri
   result.name += is_bias(tensor) ? ".bias" : ".weight";
   if (tensor.transpose) std::swap(result.shape.front(), result.shape.back());
   result.transpose = false;
+  result.turns = Turns::none;
   const bool rotary = tensor.role.starts_with("attn.q") || tensor.role.starts_with("attn.k");
   result.paired = family.gguf_pairs_heads && rotary && !tensor.role.contains("norm");
   const bool gain = tensor.role.ends_with("norm");

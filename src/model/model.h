@@ -61,6 +61,10 @@ struct CanonicalTensor {
   std::optional<std::size_t> packed = {};
   bool transposed = false;      // stored as [in, out]
   std::uint64_t first_row = 0;  // of the stored out axis, for fused tensors and experts
+  // Fused row by row: runs of so many stored rows are this part's, one each `period`; a run of
+  // 0: all its rows lie behind each other.
+  std::uint64_t run = 0;
+  std::uint64_t period = 0;
   // Rows of each of so many heads are stored in pairs, row i of its first half before
   // row i of its second, as rotary embeddings of Meta's code and GGUF take them; 0: in
   // the order of heads' halves.
@@ -69,7 +73,9 @@ struct CanonicalTensor {
   std::vector<std::string> transforms = {};  // "transpose", "split-concat"; empty when stored as is
 
   // Do values stand in the file as they are, row behind row? Then they can be hashed there.
-  bool is_plain() const { return !packed && !transposed && paired_heads == 0 && added == 0; }
+  bool is_plain() const {
+    return !packed && !transposed && run == 0 && paired_heads == 0 && added == 0;
+  }
 };
 
 struct ModelInfo {

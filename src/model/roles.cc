@@ -23,7 +23,7 @@ int percent(double share) { return static_cast<int>(share * 100); }
 void use_names(ModelInfo& info, const FamilyMatch& match, const ConfigFacts& config) {
   const Sizes sizes(info.tensors, match.matched);
   info.canonical = canonical_tensors(info.tensors, match.matched, sizes);
-  set_paired_heads(match.matched, head_counts(RoleTable(info.canonical), config), info.canonical);
+  set_row_orders(match.matched, head_counts(RoleTable(info.canonical), config), info.canonical);
   info.architecture.explained = match.explained();
   info.architecture.wrappers = match.wrappers;
 }

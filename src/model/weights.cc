@@ -126,11 +126,14 @@ struct Wanted {
 // Where a canonical row stands on the stored out axis.
 std::uint64_t stored_row(const CanonicalTensor& tensor, std::uint64_t row) {
   check(row < tensor.rows, "a row beyond the tensor");
-  if (tensor.paired_heads == 0) return tensor.first_row + row;
-  const std::uint64_t size = tensor.rows / tensor.paired_heads;
-  const std::uint64_t head = row / size * size;
-  const std::uint64_t side = row % size / (size / 2);
-  return tensor.first_row + head + row % (size / 2) * 2 + side;
+  if (tensor.paired_heads != 0) {
+    const std::uint64_t size = tensor.rows / tensor.paired_heads;
+    const std::uint64_t head = row / size * size;
+    const std::uint64_t side = row % size / (size / 2);
+    row = head + row % (size / 2) * 2 + side;
+  }
+  if (tensor.run != 0) row = row / tensor.run * tensor.period + row % tensor.run;
+  return tensor.first_row + row;
 }
 
 std::vector<Wanted> wanted_rows(const CanonicalTensor& tensor,
@@ -245,7 +248,8 @@ void check_fits(const CanonicalTensor& tensor, const StoredMatrix& matrix) {
   const std::uint64_t out_axis = columnwise ? matrix.columns() : matrix.rows();
   const std::uint64_t in_axis = columnwise ? matrix.rows() : matrix.columns();
   check(tensor.cols == in_axis || out_axis == 0, "a canonical tensor of another width");
-  check(tensor.rows <= out_axis && tensor.first_row <= out_axis - tensor.rows,
+  const std::uint64_t last = tensor.rows == 0 ? 0 : stored_row(tensor, tensor.rows - 1);
+  check(tensor.rows <= out_axis && (tensor.rows == 0 || last < out_axis),
         "a canonical tensor beyond its stored one");
 }
 

@@ -115,6 +115,10 @@ OrderedJson json_part(const CanonicalTensor& part) {
   out["rows"] = part.rows;
   out["cols"] = part.cols;
   if (part.first_row > 0) out["first_row"] = part.first_row;
+  if (part.run > 0) {
+    out["run"] = part.run;
+    out["period"] = part.period;
+  }
   if (!part.transforms.empty()) out["transforms"] = json_texts(part.transforms);
   return out;
 }

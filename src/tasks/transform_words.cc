@@ -24,6 +24,14 @@ constexpr std::array transforms = {
     Transform{
         .name = "split-concat",
         .meaning = "One side stores queries, keys and values, or gate and up, in one tensor."},
+    Transform{.name = "split-head-interleave",
+              .meaning = "One side stores the queries, keys and values of each head behind each "
+                         "other, in one tensor."},
+    Transform{.name = "split-group-interleave",
+              .meaning = "One side stores the queries that share a key, that key and its value "
+                         "behind each other, in one tensor."},
+    Transform{.name = "split-gate-up-interleave",
+              .meaning = "One side stores rows of gate and up in turn, in one tensor."},
     Transform{.name = "stack-experts",
               .meaning = "One side stores the matrices of all experts in one tensor."},
     Transform{.name = "rope-permute",

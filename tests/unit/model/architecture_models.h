@@ -98,6 +98,20 @@ inline const Family& family_called(std::string_view id) {
   return *std::ranges::find(families(), id, &Family::id);
 }
 
+inline bool takes_turns(const Family& family) {
+  return std::ranges::any_of(family.tensors,
+                             [](const FamilyTensor& t) { return t.turns != Turns::none; });
+}
+
+inline bool uses(const Family& family, Symbol symbol) {
+  for (const FamilyTensor& tensor : family.tensors) {
+    for (const SizeFormula& formula : tensor.shape) {
+      if (std::ranges::find(formula, symbol, &SizeTerm::symbol) != formula.end()) return true;
+    }
+  }
+  return false;
+}
+
 // All required tensors of a family, and the optional ones named in `with`.
 inline NamedTensors tensors_of(const Family& family, std::uint64_t layers = 4,
                                SizeTable sizes = small_sizes(), std::string_view with = "lm_head") {

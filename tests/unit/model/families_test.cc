@@ -104,6 +104,7 @@ TEST_CASE("a mistake in a family file is named") {
   CHECK(complaint(changed("blocks.{L}.", "blocks.")) == "layer_path does not end in {L}.");
   CHECK(complaint(changed("[\"vocab\", \"hidden\"]", "[]")) == "a shape of rank 1 or 2 is needed");
   CHECK(complaint(changed("\"role\": \"embed.tokens\", ", "")) == "a role or parts, not both");
+  CHECK(complaint(changed("\"transpose\": true", "\"turns\": \"often\"")) == "unknown turns often");
   CHECK(complaint("{") != "");
   CHECK(complaint("[]") == "an object was expected");
 }
@@ -126,6 +127,10 @@ TEST_CASE("a model with a family's own names is recognised whole and shows its s
     CAPTURE(family.id);
     ConfigFacts config;
     config.model_type = family.model_types.front();
+    if (test::takes_turns(family)) {
+      config.heads = 4;
+      if (test::uses(family, Symbol::kv)) config.kv_heads = 2;
+    }
     const ModelInfo info = test::tensors_of(family).model(config);
     CHECK(info.architecture.family == family.id);
     CHECK(info.architecture.explained == 1.0);

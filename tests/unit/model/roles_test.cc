@@ -157,6 +157,46 @@ TEST_CASE("a fused transposed tensor becomes three roles") {
   CHECK(info.architecture.context == 64);
 }
 
+const CanonicalTensor& part_of(const ModelInfo& info, std::string_view role) {
+  const auto found = std::ranges::find(info.canonical, role, &CanonicalTensor::role);
+  REQUIRE(found != info.canonical.end());
+  return *found;
+}
+
+TEST_CASE("parts that take turns by head are told apart once heads are counted") {
+  const auto tensors = test::tensors_of(test::family_called("gpt_neox"), 1);
+  ConfigFacts config{.present = true, .file = "config.json", .model_type = "gpt_neox"};
+  config.heads = 4;
+  const ModelInfo info = tensors.model(config);
+  const CanonicalTensor& keys = part_of(info, "attn.k");
+  CHECK(keys.rows == 96);
+  CHECK(keys.first_row == 24);
+  CHECK(keys.run == 24);
+  CHECK(keys.period == 72);
+  CHECK(keys.transforms == std::vector<std::string>{"split-head-interleave"});
+  CHECK(part_of(info, "attn.v.bias").first_row == 48);
+}
+
+TEST_CASE("parts that take turns have no role while nobody counts the heads") {
+  const ModelInfo info = test::tensors_of(test::family_called("gpt_neox"), 1).model();
+  CHECK(std::ranges::none_of(info.canonical,
+                             [](const auto& tensor) { return tensor.role == "attn.q"; }));
+  CHECK(part_of(info, "attn.o").rows == 96);
+}
+
+TEST_CASE("queries that share a key stand before it in InternLM2") {
+  ConfigFacts config{.present = true, .file = "config.json", .model_type = "internlm2"};
+  config.heads = 4;
+  config.kv_heads = 2;
+  const ModelInfo info = test::tensors_of(test::family_called("internlm2"), 1).model(config);
+  const CanonicalTensor& queries = part_of(info, "attn.q");
+  CHECK(queries.run == 48);
+  CHECK(queries.period == 96);
+  const CanonicalTensor& values = part_of(info, "attn.v");
+  CHECK(values.first_row == 72);
+  CHECK(values.run == 24);
+}
+
 TEST_CASE("missing layers are named, and the others keep their numbers") {
   const ModelInfo info = llama(6).drop("layers.2.").drop("layers.4.").model();
   CHECK(codes(info) == Codes{"layers-not-contiguous"});

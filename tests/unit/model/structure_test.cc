@@ -100,6 +100,7 @@ TEST_CASE("a file in alphabetical order of forgotten names gives the same roles"
 TEST_CASE("all families without experts are told by shape in their own order") {
   for (const Family& family : families()) {
     if (std::ranges::any_of(family.tensors, &FamilyTensor::per_expert)) continue;
+    if (test::takes_turns(family)) continue;  // how often, no shape tells
     CAPTURE(family.id);
     const Renamed model = renamed(test::tensors_of(family), in_sequence);
     CHECK(test::roles_by_name(model.tensors.model()) == model.expected);

@@ -90,6 +90,28 @@ TEST_CASE("a part of a fused tensor begins at its first row") {
   CHECK(*read_all(columns, transposed(2, 2, 4)) == Floats{4, 10, 5, 11});
 }
 
+TEST_CASE("parts that take turns are gathered from their runs") {
+  // Two heads of two rows each: q q k k v v, q q k k v v.
+  const Model model = counting({12, 1});
+  CanonicalTensor keys = as_stored(4, 1);
+  keys.first_row = 2;
+  keys.run = 2;
+  keys.period = 6;
+  CHECK_FALSE(keys.is_plain());
+  CHECK(*read_all(model, keys) == Floats{2, 3, 8, 9});
+  CHECK(*read_rows(model, keys, Indices{3, 0}) == Floats{9, 2});
+  CHECK(*read_block(model, keys, Indices{2, 1}, Indices{0}) == Floats{8, 3});
+  // Their rows in rotary pairs as well: of each head's two, none moves.
+  keys.paired_heads = 1;  // one head of four rows: 0 2 1 3
+  CHECK(*read_all(model, keys) == Floats{2, 8, 3, 9});
+  // Gate and up row by row.
+  CanonicalTensor up = as_stored(6, 1);
+  up.first_row = 1;
+  up.run = 1;
+  up.period = 2;
+  CHECK(*read_all(model, up) == Floats{1, 3, 5, 7, 9, 11});
+}
+
 TEST_CASE("a block is rows by columns in the orders asked for") {
   const Model model = counting({3, 4});
   CHECK(*read_block(model, as_stored(3, 4), Indices{2, 0}, Indices{3, 1}) == Floats{11, 9, 3, 1});
