@@ -7,11 +7,13 @@
 #include <set>
 
 #include "compare/context.h"
+#include "compare/coverage.h"
 #include "compare/expert_lookup.h"
 #include "compare/expert_matches.h"
 #include "compare/identity.h"
 #include "compare/kind.h"
 #include "compare/moved_neurons.h"
+#include "compare/nets.h"
 #include "compare/origin.h"
 #include "compare/power.h"
 #include "compare/search.h"
@@ -47,54 +49,6 @@ std::string unjudgeable(const Side& subject, const Side& base) {
   return {};
 }
 
-// Parameters that a block stands for: experts that are not kept are like those that are.
-double represented(const Fingerprint& sketch, const Block& block) {
-  const double size = static_cast<double>(block.full_rows) * static_cast<double>(block.full_cols);
-  if (block.expert < 0) return size;
-  const auto kept = std::ranges::count_if(sketch.blocks, [&](const Block& each) {
-    return each.role == block.role && each.layer == block.layer;
-  });
-  return size * std::max(1.0, static_cast<double>(sketch.architecture.experts) /
-                                  static_cast<double>(kept));
-}
-
-// What a block is compared with: of feed-forward blocks any of the layer, since each is
-// held against every other.
-const Block* counterpart(const Block& block, const Fingerprint& base, int base_layer) {
-  const Block* same = base.block(block.role, base_layer, block.expert);
-  const auto place = ffn_place(block.role, block.layer, block.expert);
-  if (same != nullptr || !place) return same;
-  const auto at = std::ranges::find_if(base.blocks, [&](const Block& each) {
-    const auto other = ffn_place(each.role, each.layer, each.expert);
-    return other && each.layer == base_layer &&
-           each.role.ends_with(block.role.substr(block.role.rfind('.')));
-  });
-  return at == base.blocks.end() ? nullptr : &*at;
-}
-
-double coverage_of(const Fingerprint& subject, const Fingerprint& base, const LayerMap& layers) {
-  double total = 0;
-  double covered = 0;
-  for (const Block& block : subject.blocks) {
-    const double size = represented(subject, block);
-    total += size;
-    int base_layer = -1;
-    if (block.layer >= 0) {
-      const auto at = std::ranges::find(layers, block.layer, &std::pair<int, int>::first);
-      if (at == layers.end()) continue;
-      base_layer = at->second;
-    }
-    const Block* other = counterpart(block, base, base_layer);
-    if (other == nullptr || other->full_cols == 0) continue;
-    const double share =
-        std::min(1.0,
-                 static_cast<double>(other->full_rows) / static_cast<double>(block.full_rows)) *
-        std::min(1.0, static_cast<double>(other->full_cols) / static_cast<double>(block.full_cols));
-    covered += size * share;
-  }
-  return total > 0 ? std::round(covered / total * 1e4) / 1e4 : 0;
-}
-
 std::string origin_sentence(const Origin& origin) {
   if (!origin.measured || !origin.gains || !origin.spectrum) {
     return "the models have no trained norm gains that could tell descent from a shared seed";
@@ -117,7 +71,7 @@ class Comparer {
     answer_context();
     why_not_ = unjudgeable(subject_, base_);
     if (!why_not_.empty()) {
-      if (find_content()) why_not_.clear();
+      if (find_content() && result_.verdict.derived == "yes") why_not_.clear();
     } else {
       found_ = search(subject_, base_, options_);
       result_.evidence = std::move(found_.evidence);
@@ -163,13 +117,37 @@ class Comparer {
       return false;
     }
     std::optional<Identity>& identity = *looked;
-    if (!identity) return false;
+    if (!identity) return find_nets();
     result_.evidence.push_back(std::move(identity->evidence));
     result_.transforms = std::move(identity->transforms);
     result_.verdict.relation = "identical";
     result_.verdict.mechanisms = {"identical"};
     result_.verdict.derived = "yes";
     found_.stage = "digests";
+    return true;
+  }
+
+  // Kernels of a net nobody knows. False when that says less than the lack of roles does.
+  bool find_nets() {
+    if (subject_.weights == nullptr || base_.weights == nullptr || options_.quick) return false;
+    auto looked = compare_nets(*subject_.weights, *base_.weights, options_);
+    if (!looked) {
+      result_.problems.push_back(std::move(looked.error()));
+      return false;
+    }
+    NetFindings& found = *looked;
+    std::ranges::move(found.evidence, std::back_inserter(result_.evidence));
+    why_not_ = std::move(found.because);
+    if (found.relation.empty()) return false;
+    result_.transforms = std::move(found.transforms);
+    result_.changed_tensors = std::move(found.changed_tensors);
+    result_.verdict.relation = found.relation;
+    result_.verdict.mechanisms = {found.relation};
+    result_.verdict.derived = found.derived;
+    result_.verdict.stage = found.stage;
+    result_.verdict.log10_p = found.log10_p;
+    result_.verdict.coverage = found.coverage;
+    of_nets_ = true;
     return true;
   }
 
@@ -385,6 +363,10 @@ class Comparer {
 
   void finish() {
     Verdict& verdict = result_.verdict;
+    if (of_nets_) {
+      verdict.summary = summary_of(result_, false, why_not_);
+      return;
+    }
     if (found_.stage) {
       verdict.stage = *found_.stage;
       if (*found_.stage != "digests") verdict.log10_p = found_.log10_p;
@@ -435,6 +417,7 @@ class Comparer {
   Search found_;
   std::string why_not_;
   bool rename_ = false;
+  bool of_nets_ = false;  // without roles
   bool ffn_is_new_ = false;
   bool equal_on_sample_only_ = false;
 };

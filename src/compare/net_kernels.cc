@@ -1,0 +1,193 @@
+#include "compare/net_kernels.h"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <iterator>
+#include <limits>
+#include <set>
+#include <string_view>
+
+#include "compare/dense.h"
+
+namespace pedigree {
+namespace {
+
+constexpr double table_delta = 1e-4;  // the same table, computed in another precision
+constexpr std::size_t fewest_gains = 32;
+constexpr std::size_t most_units = 256;  // of a witness; assignment is cubic in them
+
+bool is_table(const NetPair& pair) {
+  if (pair.equal || relative_delta(pair) < table_delta) return true;
+  const auto zeros = std::ranges::count(pair.mine, 0.0F);
+  const auto negative = std::ranges::count_if(pair.mine, [](float value) { return value < 0; });
+  const auto size = static_cast<std::ptrdiff_t>(pair.mine.size());
+  return 2 * zeros >= size || negative == 0 || negative + zeros == size;
+}
+
+bool are_finite(const NetPair& pair) {
+  const auto finite = [](float value) { return std::isfinite(value); };
+  return std::ranges::all_of(pair.mine, finite) && std::ranges::all_of(pair.theirs, finite);
+}
+
+// Does the first axis number the outputs? A vector beside the kernel (its bias, or the norm
+// behind it) has as many values; where none tells, as PyTorch stores them.
+bool outputs_stand_last(const NetPair& pair, const std::set<std::uint64_t>& vectors) {
+  return !vectors.contains(pair.shape.front()) && vectors.contains(pair.shape.back());
+}
+
+Matrix channels_of(const std::vector<float>& values, const NetPair& pair, bool last) {
+  const std::uint64_t channels = last ? pair.shape.back() : pair.shape.front();
+  Matrix matrix(channels, values.size() / channels);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const std::size_t row = last ? i % channels : i / matrix.cols;
+    const std::size_t col = last ? i / channels : i % matrix.cols;
+    matrix.at(row, col) = static_cast<double>(values[i]);
+  }
+  return matrix;
+}
+
+// Rows of all gates of a unit behind each other.
+Matrix joined_gates(const Matrix& rows, std::size_t gates) {
+  const std::size_t units = rows.rows / gates;
+  Matrix matrix(units, rows.cols * gates);
+  for (std::size_t i = 0; i < rows.rows; ++i) {
+    std::ranges::copy(rows.row(i), matrix.row(i % units).subspan(i / units * rows.cols).begin());
+  }
+  return matrix;
+}
+
+// PyTorch's names; others leave gates apart, and such kernels alone.
+std::size_t gates_of(std::string_view name) {
+  if (!name.contains("weight_ih")) return 1;
+  return name.contains("gru") ? 3 : 4;
+}
+
+bool may_be_recurrent(std::string_view name) {
+  return name.contains("weight_hh") || name.contains("recurrent");
+}
+
+}  // namespace
+
+double Kernel::cosine() const {
+  std::vector<double> cosines;
+  cosines.reserve(mine.rows);
+  for (std::size_t i = 0; i < mine.rows; ++i) {
+    const double size = product(mine.row(i), mine.row(i)) * product(theirs.row(i), theirs.row(i));
+    if (size > 0) cosines.push_back(product(mine.row(i), theirs.row(i)) / std::sqrt(size));
+  }
+  return median(std::move(cosines));
+}
+
+std::vector<Kernel> hidden_kernels(const Model& subject, const NetPairs& pairs) {
+  std::set<std::uint64_t> vectors;
+  std::vector<std::uint64_t> read;  // sizes of input axes
+  std::size_t last = std::numeric_limits<std::size_t>::max();
+  for (std::size_t i = 0; i < pairs.pairs.size(); ++i) {
+    const NetPair& pair = pairs.pairs[i];
+    if (pair.shape.size() == 1) vectors.insert(pair.shape.front());
+    if (pair.shape.size() >= 2) last = i;
+  }
+  for (const NetPair& pair : pairs.pairs) {
+    if (pair.shape.size() < 2) continue;
+    const bool turned = outputs_stand_last(pair, vectors);
+    read.push_back(turned ? pair.shape[pair.shape.size() - 2] : pair.shape[1]);
+  }
+  std::vector<Kernel> kernels;
+  for (std::size_t i = 0; i < pairs.pairs.size(); ++i) {
+    const NetPair& pair = pairs.pairs[i];
+    if (pair.shape.size() < 2 || i == last || !are_finite(pair) || !is_informative(pair)) continue;
+    const std::string_view name = subject.tensors[pair.subject].entry.name;
+    const bool turned = outputs_stand_last(pair, vectors);
+    const std::uint64_t inputs = turned ? pair.shape[pair.shape.size() - 2] : pair.shape[1];
+    const std::uint64_t outputs = turned ? pair.shape.back() : pair.shape.front();
+    const std::size_t gates = turned ? 1 : gates_of(name);
+    if (outputs % gates != 0 || may_be_recurrent(name) || is_table(pair)) continue;
+    const std::uint64_t channels = outputs / gates;
+    // As many in as out, or the three of a fused attention: the axes may be numbered alike.
+    if (inputs == 1 || inputs == channels || outputs == 3 * inputs) continue;
+    const bool is_read = std::ranges::any_of(
+        read, [&](std::uint64_t size) { return size != 0 && size % channels == 0; });
+    if (!is_read) continue;
+    Kernel kernel{.channels = channels,
+                  .mine = channels_of(pair.mine, pair, turned),
+                  .theirs = channels_of(pair.theirs, pair, turned)};
+    if (gates > 1) {
+      kernel.mine = joined_gates(kernel.mine, gates);
+      kernel.theirs = joined_gates(kernel.theirs, gates);
+    }
+    kernels.push_back(std::move(kernel));
+  }
+  return kernels;
+}
+
+std::map<std::uint64_t, std::vector<const Kernel*>> grouped(const std::vector<Kernel>& kernels) {
+  std::map<std::uint64_t, std::vector<const Kernel*>> groups;
+  for (const Kernel& kernel : kernels) groups[kernel.channels].push_back(&kernel);
+  return groups;
+}
+
+Witness witness_of(const std::vector<const Kernel*>& group) {
+  Witness witness;
+  // Rows that say nothing, or are another's copy, on either side are no units.
+  std::vector<bool> keep(group.front()->mine.rows, false);
+  std::set<std::pair<std::vector<double>, std::vector<double>>> seen;
+  std::vector<std::size_t> rows;
+  for (std::size_t i = 0; i < keep.size(); ++i) {
+    std::vector<double> mine;
+    std::vector<double> theirs;
+    for (const Kernel* kernel : group) {
+      std::ranges::copy(kernel->mine.row(i), std::back_inserter(mine));
+      std::ranges::copy(kernel->theirs.row(i), std::back_inserter(theirs));
+    }
+    const auto is_dead = [](const std::vector<double>& row) {
+      return std::ranges::adjacent_find(row, std::not_equal_to<>()) == row.end();
+    };
+    if (is_dead(mine) || is_dead(theirs)) continue;
+    if (seen.emplace(std::move(mine), std::move(theirs)).second) rows.push_back(i);
+  }
+  std::vector<std::size_t> spread;
+  for (const std::size_t at : spread_places(rows.size(), most_units)) spread.push_back(rows[at]);
+  rows = std::move(spread);
+  witness.units = rows.size();
+  for (const Kernel* kernel : group) {
+    View view{.subject = Matrix(rows.size(), kernel->mine.cols),
+              .base = Matrix(rows.size(), kernel->mine.cols)};
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      std::ranges::copy(kernel->mine.row(rows[i]), view.subject.row(i).begin());
+      std::ranges::copy(kernel->theirs.row(rows[i]), view.base.row(i).begin());
+    }
+    witness.views.push_back(std::move(view));
+  }
+  return witness;
+}
+
+bool is_informative(const NetPair& pair) {
+  constexpr std::size_t few = 16;
+  std::set<float> distinct;
+  for (const float value : pair.mine) {
+    if (distinct.insert(value).second && distinct.size() > few) return true;
+  }
+  return false;
+}
+
+// A norm's gains lie around one, are all trained, and have no column beside them.
+bool is_gain(const TensorEntry& entry, const NetPair& pair) {
+  if (pair.shape.size() != 1 || pair.mine.size() < fewest_gains || !are_finite(pair)) return false;
+  const std::string_view name = entry.name;
+  const bool named = name.ends_with("weight") || name.ends_with("gamma");
+  return named && !pair.equal && is_informative(pair);
+}
+
+double relative_delta(const NetPair& pair) {
+  double change = 0;
+  double size = 0;
+  for (std::size_t i = 0; i < pair.mine.size(); ++i) {
+    const double delta = static_cast<double>(pair.mine[i]) - static_cast<double>(pair.theirs[i]);
+    change += delta * delta;
+    size += static_cast<double>(pair.theirs[i]) * static_cast<double>(pair.theirs[i]);
+  }
+  return size == 0 ? 0 : std::sqrt(change / size);
+}
+
+}  // namespace pedigree

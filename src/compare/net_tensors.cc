@@ -1,0 +1,215 @@
+#include "compare/net_tensors.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <map>
+#include <numeric>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "model/weights.h"
+
+namespace pedigree {
+namespace {
+
+constexpr std::uint64_t most_values = std::uint64_t{1} << 24U;
+constexpr std::uint64_t most_values_in_all = std::uint64_t{1} << 26U;
+constexpr std::size_t most_axes = 5;
+
+using Shape = std::vector<std::uint64_t>;
+using Axes = std::vector<std::size_t>;  // of the base, for each of the subject's
+using Chosen = std::vector<std::pair<std::size_t, std::size_t>>;
+
+bool is_usable(const TensorEntry& entry) {
+  return entry.type->kind == ElementType::Kind::floating && entry.type->decode != nullptr &&
+         entry.element_count() > 0 && entry.element_count() <= most_values &&
+         entry.shape.size() <= most_axes;
+}
+
+std::vector<std::size_t> usable(const Model& model) {
+  std::vector<std::size_t> places;
+  for (std::size_t i = 0; i < model.tensors.size(); ++i) {
+    if (is_usable(model.tensors[i].entry)) places.push_back(i);
+  }
+  return places;
+}
+
+// Frameworks spell one name in several ways.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 5> synonyms = {{
+    {"weights", "weight"},
+    {"kernel", "weight"},
+    {"biases", "bias"},
+    {"gamma", "weight"},
+    {"beta", "bias"},
+}};
+
+// Lower case, words with one mark between them: "conv4-1/weights" and "conv4_1.weight" meet.
+std::string plain_name(std::string_view name) {
+  std::string plain;
+  std::string word;
+  const auto put = [&] {
+    const auto at = std::ranges::find(synonyms, word, &decltype(synonyms)::value_type::first);
+    if (!word.empty()) plain += (at == synonyms.end() ? word : std::string(at->second)) + '.';
+    word.clear();
+  };
+  for (const char each : name) {
+    const auto byte = static_cast<unsigned char>(each);
+    if (std::isalnum(byte) != 0) {
+      word += static_cast<char>(std::tolower(byte));
+    } else {
+      put();
+    }
+  }
+  put();
+  return plain;
+}
+
+Shape sorted_shape(const Model& model, std::size_t tensor) {
+  Shape shape = model.tensors[tensor].entry.shape;
+  std::ranges::sort(shape);
+  return shape;
+}
+
+class Pairer {
+ public:
+  Pairer(const Model& subject, const Model& base)
+      : subject_(subject), base_(base), mine_(usable(subject)), theirs_(usable(base)) {}
+
+  // By name first; what is left by shape, in order, where both have as many of it.
+  Chosen choose() {
+    by_key([](const Model& model, std::size_t i) {
+      return std::pair(plain_name(model.tensors[i].entry.name), sorted_shape(model, i));
+    });
+    by_key([](const Model& model, std::size_t i) {
+      return std::pair(std::string(), sorted_shape(model, i));
+    });
+    std::ranges::sort(chosen_);
+    return std::move(chosen_);
+  }
+
+ private:
+  template <class Key>
+  void by_key(Key key) {
+    std::map<std::pair<std::string, Shape>, std::pair<Axes, Axes>> classes;
+    for (const std::size_t i : mine_) classes[key(subject_, i)].first.push_back(i);
+    for (const std::size_t i : theirs_) classes[key(base_, i)].second.push_back(i);
+    for (const auto& [unused, both] : classes) {
+      const auto& [mine, theirs] = both;
+      if (mine.size() != theirs.size()) continue;
+      for (std::size_t i = 0; i < mine.size(); ++i) {
+        chosen_.emplace_back(mine[i], theirs[i]);
+        std::erase(mine_, mine[i]);
+        std::erase(theirs_, theirs[i]);
+      }
+    }
+  }
+
+  const Model& subject_;
+  const Model& base_;
+  std::vector<std::size_t> mine_;
+  std::vector<std::size_t> theirs_;
+  Chosen chosen_;
+};
+
+std::size_t floating(const Model& model) {
+  return static_cast<std::size_t>(
+      std::ranges::count(model.tensors, ElementType::Kind::floating,
+                         [](const StoredTensor& tensor) { return tensor.entry.type->kind; }));
+}
+
+Result<std::vector<float>> values_of(const Model& model, std::size_t tensor) {
+  const Shape& shape = model.tensors[tensor].entry.shape;
+  const std::uint64_t cols = shape.size() < 2 ? 1 : shape.back();
+  const std::uint64_t all = model.tensors[tensor].entry.element_count();
+  return read_all(model, {.rows = all / cols, .cols = cols, .tensor = tensor});
+}
+
+// `values` of `shape` with axis `axes[i]` put in the place of axis i.
+std::vector<float> turned(const std::vector<float>& values, const Shape& shape, const Axes& axes) {
+  std::vector<std::uint64_t> strides(shape.size(), 1);
+  for (std::size_t i = shape.size(); i-- > 1;) strides[i - 1] = strides[i] * shape[i];
+  std::vector<float> result;
+  result.reserve(values.size());
+  std::vector<std::uint64_t> at(shape.size(), 0);
+  std::uint64_t from = 0;
+  for (std::size_t n = 0; n < values.size(); ++n) {
+    result.push_back(values[from]);
+    for (std::size_t i = axes.size(); i-- > 0;) {
+      from += strides[axes[i]];
+      if (++at[i] < shape[axes[i]]) break;
+      from -= strides[axes[i]] * at[i];
+      at[i] = 0;
+    }
+  }
+  return result;
+}
+
+// All orders of the base's axes that give the subject's shape; as stored comes first, then
+// the one in which kernels of TensorFlow become those of PyTorch.
+std::vector<Axes> orders(const Shape& mine, const Shape& theirs) {
+  Axes axes(mine.size());
+  std::iota(axes.begin(), axes.end(), 0U);
+  std::vector<Axes> found;
+  do {
+    bool fits = true;
+    for (std::size_t i = 0; i < axes.size(); ++i) fits &= theirs[axes[i]] == mine[i];
+    if (fits) found.push_back(axes);
+  } while (std::ranges::next_permutation(axes).found);
+  const auto is_usual = [](const Axes& each) { return each == Axes{3, 2, 0, 1}; };
+  const auto usual = std::ranges::find_if(found, is_usual);
+  if (usual != found.end() && mine != theirs) std::rotate(found.begin(), usual, usual + 1);
+  return found;
+}
+
+void line_up(NetPair& pair, const Shape& theirs, const std::vector<float>& stored) {
+  std::optional<std::vector<float>> first;
+  for (const Axes& axes : orders(pair.shape, theirs)) {
+    const bool as_stored = std::ranges::is_sorted(axes);
+    std::vector<float> values = as_stored ? stored : turned(stored, theirs, axes);
+    if (values == pair.mine) {
+      pair.equal = true;
+      pair.turned = !as_stored;
+      pair.theirs = std::move(values);
+      return;
+    }
+    if (first) continue;
+    first = std::move(values);
+    pair.turned = !as_stored;
+  }
+  if (first) pair.theirs = *std::move(first);
+}
+
+}  // namespace
+
+Result<NetPairs> pair_tensors(const Model& subject, const Model& base) {
+  Pairer pairer(subject, base);
+  NetPairs result;
+  std::uint64_t kept = 0;
+  for (const auto& [mine, theirs] : pairer.choose()) {
+    const TensorEntry& entry = subject.tensors[mine].entry;
+    const TensorEntry& other = base.tensors[theirs].entry;
+    kept += entry.element_count();
+    if (kept > most_values_in_all) break;
+    NetPair pair{.subject = mine, .base = theirs, .shape = entry.shape};
+    auto values = values_of(subject, mine);
+    if (!values) return std::unexpected(std::move(values.error()));
+    auto stored = values_of(base, theirs);
+    if (!stored) return std::unexpected(std::move(stored.error()));
+    pair.mine = std::move(*values);
+    line_up(pair, other.shape, *stored);
+    result.renamed = result.renamed || entry.name != other.name;
+    result.paired += entry.element_count();
+    result.pairs.push_back(std::move(pair));
+  }
+  for (const StoredTensor& tensor : subject.tensors) {
+    if (tensor.entry.type->kind != ElementType::Kind::floating) continue;
+    result.parameters += tensor.entry.element_count();
+  }
+  result.mine_alone = floating(subject) - result.pairs.size();
+  result.theirs_alone = floating(base) - result.pairs.size();
+  return result;
+}
+
+}  // namespace pedigree

@@ -1,0 +1,241 @@
+// Nets without roles, made of random numbers: what they share is known by construction.
+#include "compare/nets.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "tests/support/model_directory.h"
+#include "tests/support/safetensors_builder.h"
+
+namespace pedigree {
+namespace {
+
+struct Layer {
+  std::string name = {};
+  std::vector<std::uint64_t> shape = {};
+  std::vector<float> values = {};
+};
+using Net = std::vector<Layer>;
+
+// The sum of twelve uniform numbers, the same on every machine.
+class Bell {
+ public:
+  explicit Bell(unsigned seed) : engine_(seed) {}
+  float next() {
+    float sum = -6;
+    for (int i = 0; i < 12; ++i) sum += static_cast<float>(engine_() >> 8U) * 0x1p-24F;
+    return sum;
+  }
+
+ private:
+  std::mt19937 engine_;
+};
+
+std::uint64_t size_of(const std::vector<std::uint64_t>& shape) {
+  std::uint64_t size = 1;
+  for (const std::uint64_t each : shape) size *= each;
+  return size;
+}
+
+// Kernels, biases and gains of three convolutions and a layer of classes.
+Net net(unsigned seed) {
+  Bell bell(seed);
+  Net layers;
+  const auto add = [&](std::string name, std::vector<std::uint64_t> shape, float centre,
+                       float deviation) {
+    std::vector<float> values(size_of(shape));
+    for (float& value : values) value = centre + deviation * bell.next();
+    layers.push_back({std::move(name), std::move(shape), std::move(values)});
+  };
+  std::uint64_t inputs = 3;
+  for (const std::uint64_t outputs : {36U, 48U, 64U}) {
+    const std::string at = "conv" + std::to_string(outputs);
+    add(at + ".weight", {outputs, inputs, 3, 3}, 0, 0.1F);
+    add(at + ".bias", {outputs}, 0, 0.1F);
+    add("bn" + std::to_string(outputs) + ".weight", {outputs}, 1, 0.2F);
+    inputs = outputs;
+  }
+  add("classes.weight", {20, 64}, 0, 0.1F);
+  return layers;
+}
+
+Net trained_on(Net layers, unsigned seed, float amount) {
+  Bell bell(seed);
+  for (Layer& layer : layers) {
+    for (float& value : layer.values) value *= 1 + amount * bell.next();
+  }
+  return layers;
+}
+
+class Opened {
+ public:
+  explicit Opened(const Net& layers) {
+    SafetensorsBuilder builder;
+    for (const Layer& layer : layers) builder.f32(layer.name, layer.shape, layer.values);
+    files_.write("model.safetensors", builder.build());
+    auto model = open_model(files_.path());
+    REQUIRE(model.has_value());
+    model_ = std::move(*model);
+  }
+  const Model& model() const { return *model_; }
+
+ private:
+  ModelDirectory files_;
+  std::unique_ptr<Model> model_;
+};
+
+NetFindings compared(const Net& subject, const Net& base) {
+  const Opened mine(subject);
+  const Opened theirs(base);
+  auto found = compare_nets(mine.model(), theirs.model(), {});
+  REQUIRE(found.has_value());
+  return std::move(*found);
+}
+
+// [O, I, h, w] to [h, w, I, O], under TensorFlow's names.
+Net as_tensorflow(const Net& layers) {
+  Net result;
+  for (const Layer& layer : layers) {
+    Layer turned{.name = layer.name, .shape = layer.shape, .values = layer.values};
+    turned.name.replace(turned.name.find('.'), 1, "/");
+    if (layer.shape.size() == 4) {
+      turned.name.replace(turned.name.find("weight"), 6, "kernel");
+      const auto& s = layer.shape;
+      turned.shape = {s[2], s[3], s[1], s[0]};
+      for (std::uint64_t o = 0; o < s[0]; ++o) {
+        for (std::uint64_t i = 0; i < s[1]; ++i) {
+          for (std::uint64_t at = 0; at < s[2] * s[3]; ++at) {
+            turned.values[(at * s[1] + i) * s[0] + o] =
+                layer.values[(o * s[1] + i) * s[2] * s[3] + at];
+          }
+        }
+      }
+    }
+    result.push_back(std::move(turned));
+  }
+  return result;
+}
+
+}  // namespace
+
+TEST_CASE("a net in another layout of kernels is identical, and both changes are named") {
+  const NetFindings found = compared(as_tensorflow(net(1)), net(1));
+  CHECK(found.relation == "identical");
+  CHECK(found.derived == "yes");
+  CHECK(found.transforms == std::vector<std::string>{"rename", "transpose"});
+}
+
+TEST_CASE("a net trained on has its channels in place, in either layout") {
+  for (const Net& child :
+       {trained_on(net(1), 7, 0.05F), as_tensorflow(trained_on(net(1), 7, 0.05F))}) {
+    const NetFindings found = compared(child, net(1));
+    CHECK(found.log10_p.value_or(0) < -50);
+    CHECK(found.relation != "identical");
+    CHECK_FALSE(found.relation.empty());
+    CHECK(found.coverage == 1);
+  }
+}
+
+TEST_CASE("without gains kinship stays open between descent and a shared seed") {
+  Net child = trained_on(net(1), 7, 0.05F);
+  Net parent = net(1);
+  for (Net* each : {&child, &parent}) {
+    std::erase_if(*each, [](const Layer& layer) { return layer.name.starts_with("bn"); });
+  }
+  const NetFindings found = compared(child, parent);
+  CHECK(found.relation == "common-origin");
+  CHECK(found.derived == "inconclusive");
+}
+
+TEST_CASE("separate nets are never called kin") {
+  std::size_t low = 0;
+  for (unsigned seed = 0; seed < 40; ++seed) {
+    const NetFindings found = compared(net(100 + 2 * seed), net(101 + 2 * seed));
+    CHECK(found.relation.empty());
+    REQUIRE(found.log10_p.has_value());
+    low += *found.log10_p < -1 ? 1U : 0U;
+  }
+  CHECK(low <= 12);  // 4 expected at most; P(≥ 13) is under 1e-4
+}
+
+TEST_CASE("a table that strangers share is no kinship") {
+  Net one = net(1);
+  Net two = net(2);
+  std::vector<float> mel(std::size_t{36} * 80);
+  for (std::size_t i = 0; i < mel.size(); ++i) mel[i] = std::sin(static_cast<float>(i));
+  std::vector<float> other = mel;
+  for (float& value : other) value *= 1 + 1e-6F;  // computed in another precision
+  one.push_back({"filters", {36, 80}, mel});
+  two.push_back({"filters", {36, 80}, mel});
+  CHECK(compared(one, two).relation.empty());
+  two.back().values = other;
+  CHECK(compared(one, two).relation.empty());
+}
+
+TEST_CASE("classes mean something, so a shared order of them is no kinship") {
+  // The last layer alone is equal in both.
+  Net one = net(1);
+  Net two = net(2);
+  two.back().values = trained_on({one.back()}, 3, 0.01F).front().values;
+  CHECK(compared(one, two).relation.empty());
+}
+
+TEST_CASE("square kernels bear no witness, since both axes may be one numbering") {
+  // Two nets whose square kernels are near the identity, as in a residual stage.
+  const auto residual = [](unsigned seed) {
+    Bell bell(seed);
+    Net layers;
+    for (int i = 0; i < 4; ++i) {
+      std::vector<float> values(64 * 64);
+      for (std::size_t at = 0; at < values.size(); ++at) {
+        values[at] = (at % 65 == 0 ? 1.0F : 0.0F) + 0.05F * bell.next();
+      }
+      layers.push_back({"stage." + std::to_string(i) + ".weight", {64, 64}, std::move(values)});
+    }
+    return layers;
+  };
+  const NetFindings found = compared(residual(1), residual(2));
+  CHECK(found.relation.empty());
+  CHECK_FALSE(found.log10_p.has_value());
+}
+
+TEST_CASE("a recurrent layer's gates are one unit, and its recurrent matrix none") {
+  const auto recurrent = [](unsigned seed, float noise) {
+    Bell bell(seed);
+    Bell extra(99);
+    Net layers;
+    for (const char* layer : {"l0", "l1"}) {
+      for (const char* which : {"ih", "hh"}) {
+        const std::uint64_t inputs = which[0] == 'h' ? 32 : 40;
+        std::vector<float> values(128 * inputs);
+        for (float& value : values) value = bell.next() * (1 + noise * extra.next());
+        layers.push_back(
+            {std::string("lstm.weight_") + which + "_" + layer, {128, inputs}, std::move(values)});
+      }
+    }
+    layers.push_back({"head.weight", {4, 32}, std::vector<float>(128, 0.5F)});
+    return layers;
+  };
+  const NetFindings kin = compared(recurrent(1, 0.1F), recurrent(1, 0));
+  REQUIRE_FALSE(kin.evidence.empty());
+  CHECK(kin.evidence.front().samples == 32);
+  CHECK(kin.evidence.front().value == 32);
+  CHECK(compared(recurrent(1, 0), recurrent(2, 0)).relation.empty());
+}
+
+TEST_CASE("numbers that are none, and nets that are next to nothing, give no verdict") {
+  Net broken = net(1);
+  broken.front().values.front() = std::nanf("");
+  CHECK(compared(broken, trained_on(net(1), 7, 0.05F)).relation != "identical");
+  const Net tiny{{"a.weight", {16, 4}, std::vector<float>(64, 0.5F)}};
+  const NetFindings found = compared(tiny, tiny);
+  CHECK(found.relation.empty());
+  CHECK(found.because.contains("under a thousand parameters"));
+}
+
+}  // namespace pedigree
