@@ -187,6 +187,10 @@ constexpr std::array words = {
         .code = "lattice-residual/1",
         .kind = "statistic",
         .meaning = "Are the dequantised values within half a quantiser step of the other model's?"},
+    Word{.code = "adapter-sum/1",
+         .kind = "statistic",
+         .meaning = "What share of the values that changed is the base's plus what an adapter's "
+                    "file adds, to within the rounding of the stored type?"},
     Word{.code = "merge-copies/1",
          .kind = "statistic",
          .meaning = "Does every matrix that carries information stand in one candidate or another "
