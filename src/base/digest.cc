@@ -70,6 +70,33 @@ Sha256Value sha256(std::span<const std::byte> bytes) {
 
 Sha256Value sha256(std::string_view text) { return sha256(std::as_bytes(std::span(text))); }
 
+struct Md5::State {
+  Context context;
+  bool usable = false;
+};
+
+Md5::Md5() : state_(std::make_unique<State>()) {
+  state_->context.reset(EVP_MD_CTX_new());
+  state_->usable = EVP_DigestInit_ex(state_->context.get(), EVP_md5(), nullptr) == 1;
+}
+Md5::~Md5() = default;
+Md5::Md5(Md5&&) noexcept = default;
+Md5& Md5::operator=(Md5&&) noexcept = default;
+
+void Md5::update(std::span<const std::byte> bytes) {
+  if (!state_->usable) return;
+  check(EVP_DigestUpdate(state_->context.get(), bytes.data(), bytes.size()) == 1,
+        "MD5 could not be updated");
+}
+
+std::optional<std::string> Md5::finish() {
+  if (!std::exchange(state_->usable, false)) return std::nullopt;
+  std::array<unsigned char, 16> raw = {};
+  unsigned size = 0;
+  check(EVP_DigestFinal_ex(state_->context.get(), raw.data(), &size) == 1, "MD5 failed");
+  return to_hex(std::as_bytes(std::span(raw)));
+}
+
 std::string git_blob_sha1(std::span<const std::byte> bytes) {
   const std::string head = fmt::format("blob {}", bytes.size());
   const Context context(EVP_MD_CTX_new());

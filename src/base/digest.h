@@ -36,6 +36,25 @@ class Sha256 {
 Sha256Value sha256(std::span<const std::byte> bytes);
 Sha256Value sha256(std::string_view text);
 
+// Incremental MD5, which old lists of expected digests give: it shows damage, and nothing
+// about intent. Not safe for concurrent use of one object.
+class Md5 {
+ public:
+  Md5();
+  ~Md5();
+  Md5(Md5&&) noexcept;
+  Md5& operator=(Md5&&) noexcept;
+
+  void update(std::span<const std::byte> bytes);
+
+  // In hex, once; none where the machine's policy forbids MD5.
+  std::optional<std::string> finish();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
 // Git's name for a blob: SHA-1 of "blob <size>\0" and the bytes, in hex.
 std::string git_blob_sha1(std::span<const std::byte> bytes);
 

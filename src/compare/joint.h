@@ -36,7 +36,7 @@ struct JointPart {
 };
 
 struct Joint {
-  std::string relation = "merge";  // or inconclusive
+  std::string relation = "merge";  // lora-merge with adapters; or inconclusive
   // linear, slerp, linear/slerp, task-arithmetic, linear/task-arithmetic, model-stock,
   // ties, ties/arcee-fusion, dare-linear, dare-ties, della, passthrough
   std::string method = {};
@@ -49,6 +49,7 @@ struct Joint {
   std::optional<double> condition = {};    // of the parents' values: how nearly they are collinear
   std::string direction = "undetermined";  // base-is-parent where the rounding shows it
   std::string direction_because = {};
+  std::optional<Lora> lora = {};      // of adapters among the candidates: what they updated
   std::vector<JointPart> parts = {};  // by (layer, role)
   std::vector<Evidence> evidence = {};
   std::string summary = {};  // one sentence

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <filesystem>
 #include <utility>
 
@@ -12,7 +13,7 @@
 namespace pedigree {
 namespace {
 
-constexpr std::size_t hex_digits = 64;
+constexpr std::size_t md5_digits = 32;
 constexpr std::uint64_t longest_pointer = 1024;
 
 std::optional<std::string> sha256_hex(std::string_view text) {
@@ -45,12 +46,23 @@ std::string unescaped(std::string_view name) {
 std::optional<ExpectedDigest> read_gnu_line(std::string_view line) {
   const bool escaped = line.starts_with('\\');
   if (escaped) line.remove_prefix(1);
-  if (line.size() < hex_digits + 3 || line[hex_digits] != ' ') return std::nullopt;
-  const auto hex = sha256_hex(line.substr(0, hex_digits));
-  const char mode = line[hex_digits + 1];
-  if (!hex || (mode != ' ' && mode != '*')) return std::nullopt;
-  const std::string_view name = line.substr(hex_digits + 2);
-  return ExpectedDigest{.path = escaped ? unescaped(name) : std::string(name), .sha256 = *hex};
+  const std::size_t digits = std::min(line.find(' '), line.size());
+  if (line.size() < digits + 3) return std::nullopt;
+  const char mode = line[digits + 1];
+  if (mode != ' ' && mode != '*') return std::nullopt;
+  const std::string_view name = line.substr(digits + 2);
+  ExpectedDigest expected{.path = escaped ? unescaped(name) : std::string(name)};
+  if (digits == md5_digits && line.find_first_not_of("0123456789abcdefABCDEF") == digits) {
+    expected.md5 = std::string(line.substr(0, digits));
+    std::ranges::transform(expected.md5, expected.md5.begin(), [](char letter) {
+      return static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
+    });
+    return expected;
+  }
+  const auto hex = sha256_hex(line.substr(0, digits));
+  if (!hex) return std::nullopt;
+  expected.sha256 = *hex;
+  return expected;
 }
 
 std::optional<ExpectedDigest> read_bsd_line(std::string_view line) {

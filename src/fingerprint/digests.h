@@ -63,14 +63,15 @@ Result<ModelDigests> digest_model(const Model& model, const DigestOptions& optio
 // One line of a published list of what files should be.
 struct ExpectedDigest {
   std::string path = {};    // as the list names it; "" where it names none
-  std::string sha256 = {};  // hex, lower case
+  std::string sha256 = {};  // hex, lower case; "" where the list gives MD5
   std::optional<std::uint64_t> size = {};
+  std::string md5 = {};  // hex, lower case
 
   bool operator==(const ExpectedDigest&) const = default;
 };
 
-// Reads sha256sum's output (text and binary lines, escaped names, comments), its
-// BSD form ("SHA256 (name) = …"), one git-lfs pointer (its path is `name` less a
+// Reads sha256sum's or md5sum's output (text and binary lines, escaped names, comments),
+// the BSD form of the former ("SHA256 (name) = …"), one git-lfs pointer (its path is `name` less a
 // last ".pointer"), or a table with columns file, lfs_oid and size under a header
 // line. `name` is what problems call the list.
 Result<std::vector<ExpectedDigest>> read_digest_list(std::string_view text, std::string_view name);

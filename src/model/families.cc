@@ -151,11 +151,13 @@ class FamilyReader {
 
   void add_tensors(Family& family, std::string_view section, const std::string& path) const {
     for (const JsonValue& item : member(root_, section, JsonValue::Kind::array).items) {
-      allow_only(item, {"name", "role", "parts", "turns", "shape", "transpose", "optional"});
+      allow_only(item,
+                 {"name", "role", "parts", "turns", "shape", "transpose", "optional", "paired"});
       FamilyTensor tensor = {.name = path + text(item, "name"),
                              .transpose = flag(item, "transpose"),
                              .optional = flag(item, "optional"),
-                             .in_layer = !path.empty()};
+                             .in_layer = !path.empty(),
+                             .paired = flag(item, "paired")};
       tensor.per_expert = tensor.name.contains(".{E}.");
       for (const JsonValue& size : member(item, "shape", JsonValue::Kind::array).items) {
         if (size.kind != JsonValue::Kind::string) fail("a shape holds no text");

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "model/families.h"
 #include "model/weights.h"
 
 namespace pedigree {
@@ -56,7 +57,8 @@ std::optional<double> misfit(const Model& model, const CanonicalTensor& tensor,
 // How many heads' rows are in pairs, where another number than the assumed fits.
 std::optional<std::uint64_t> better_order(const Model& model, const CanonicalTensor& tensor,
                                           const Model& reference, const CanonicalTensor& other) {
-  const Architecture& built = model.architecture;
+  const Architecture& built =
+      model.architecture.heads != 0 ? model.architecture : reference.architecture;
   if (built.heads == 0 || built.kv_heads == 0) return std::nullopt;
   const std::uint64_t few = std::min(built.heads, built.kv_heads);
   const auto rows = counted(std::min(tensor.rows, 2 * tensor.rows / few));
@@ -88,12 +90,19 @@ void set_order(std::uint64_t heads, std::uint64_t own_heads, CanonicalTensor& te
   tensor.transforms.emplace_back(heads == own_heads ? "rope-permute" : "legacy-permute");
 }
 
+// GGUF files, and others that are read as paired or would be if the number of heads were known.
+bool order_is_in_doubt(const Model& model) {
+  if (std::ranges::find(model.formats, std::string_view("gguf")) != model.formats.end()) {
+    return true;
+  }
+  const auto family = std::ranges::find(families(), model.architecture.family, &Family::id);
+  return family != families().end() && std::ranges::any_of(family->tensors, &FamilyTensor::paired);
+}
+
 }  // namespace
 
 bool fit_row_order(Model& model, const Model& reference) {
-  if (std::ranges::find(model.formats, std::string_view("gguf")) == model.formats.end()) {
-    return false;
-  }
+  if (!order_is_in_doubt(model)) return false;
   constexpr std::array<std::string_view, 4> roles = {"attn.q", "attn.k", "attn.q.bias",
                                                      "attn.k.bias"};
   bool changed = false;
@@ -102,8 +111,9 @@ bool fit_row_order(Model& model, const Model& reference) {
     if (tensor == nullptr) continue;
     const auto heads = better_order(model, *tensor, reference, *other);
     if (!heads) continue;
-    const std::uint64_t own =
-        role.starts_with("attn.q") ? model.architecture.heads : model.architecture.kv_heads;
+    const Architecture& built =
+        model.architecture.heads != 0 ? model.architecture : reference.architecture;
+    const std::uint64_t own = role.starts_with("attn.q") ? built.heads : built.kv_heads;
     for (CanonicalTensor& each : model.canonical) {
       if (each.role == role) set_order(*heads, own, each);
     }

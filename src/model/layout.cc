@@ -12,6 +12,8 @@
 
 #include "base/text.h"
 #include "model/layout_hub.h"
+#include "model/layout_image.h"
+#include "model/layout_modelfile.h"
 
 namespace pedigree {
 namespace {
@@ -20,25 +22,6 @@ namespace fs = std::filesystem;
 
 Problem incomplete(std::string file) {
   return make_problem("incomplete-download", std::move(file), "this download never finished");
-}
-
-// Folders that are models themselves, when the folder above them is none: it has
-// neither weights nor a config or pipeline index of its own.
-std::vector<std::string> models_below(const std::vector<ListedFile>& files) {
-  std::set<std::string, std::less<>> with_config;
-  std::set<std::string, std::less<>> with_weights;
-  for (const ListedFile& file : files) {
-    const std::string folder(folder_of(file.path));
-    const std::string_view leaf = leaf_of(file.path);
-    const bool config = leaf == "config.json" || leaf == "model_index.json";
-    const bool weights = has_weight_name(file.path);
-    if (folder.empty() && (config || weights)) return {};
-    if (config) with_config.insert(folder);
-    if (weights) with_weights.insert(folder);
-  }
-  std::vector<std::string> models;
-  std::ranges::set_intersection(with_config, with_weights, std::back_inserter(models));
-  return models;
 }
 
 Result<ModelLayout> layout_of_directory(const fs::path& folder, const fs::path& confinement,
@@ -71,7 +54,12 @@ Result<ModelLayout> layout_of_snapshot(const fs::path& snapshot, const fs::path&
   return layout;
 }
 
+Result<ModelLayout> layout_of_modelfile(const fs::path& path);
+
 Result<ModelLayout> layout_of_folder(const fs::path& folder, const std::string& revision) {
+  const auto image = image_in(folder);
+  if (!image) return std::unexpected(image.error());
+  if (const auto& manifest = *image) return layout_of_image(*manifest);
   if (is_hub_repository(folder)) {
     const auto snapshot = find_snapshot(folder, revision);
     if (!snapshot) return std::unexpected(snapshot.error());
@@ -100,6 +88,15 @@ Result<ModelLayout> layout_of_index(const fs::path& folder, const std::string& l
   return layout;
 }
 
+// Of a small file; "" of any other.
+std::string beginning_of(const fs::path& path) {
+  constexpr std::uintmax_t small = std::uintmax_t{4} << 20U;
+  std::error_code error;
+  const std::uintmax_t size = fs::file_size(path, error);
+  if (error || size > small) return {};
+  return read_small_file(path.string(), path.filename().string()).value_or("");
+}
+
 Result<ModelLayout> layout_of_file(const fs::path& path, const fs::path& real) {
   std::error_code error;
   const std::string leaf = path.filename().string();
@@ -107,6 +104,10 @@ Result<ModelLayout> layout_of_file(const fs::path& path, const fs::path& real) {
     // The folder the name was given in, not the one a link leads to.
     return layout_of_index(fs::canonical(fs::absolute(path).parent_path(), error), leaf);
   }
+  if (const std::string head = beginning_of(real); may_be_image_manifest(head)) {
+    return layout_of_image(real);
+  }
+  if (is_modelfile_name(leaf)) return layout_of_modelfile(real);
   ModelLayout layout;
   layout.name = percent_escaped(leaf);
   layout.single_file = true;
@@ -115,6 +116,16 @@ Result<ModelLayout> layout_of_file(const fs::path& path, const fs::path& real) {
                           .size = fs::file_size(real, error),
                           .is_link = real.filename() != path.filename()});
   if (error) return std::unexpected(make_problem("io-error", layout.name, error.message()));
+  return layout;
+}
+
+Result<ModelLayout> layout_of_modelfile(const fs::path& path) {
+  auto target = modelfile_target(path);
+  if (!target) return std::unexpected(std::move(target.error()));
+  std::error_code error;
+  auto layout = fs::is_directory(target->from, error) ? layout_of_folder(target->from, {})
+                                                      : layout_of_file(target->from, target->from);
+  if (layout) std::ranges::move(target->claims, std::back_inserter(layout->claims));
   return layout;
 }
 
@@ -133,6 +144,23 @@ Result<ModelLayout> find_layout(const std::string& path, const std::string& revi
                                         "this is neither a file nor a directory"));
   }
   return layout_of_file(path, real);
+}
+
+std::vector<std::string> models_below(const std::vector<ListedFile>& files) {
+  std::set<std::string, std::less<>> with_config;
+  std::set<std::string, std::less<>> with_weights;
+  for (const ListedFile& file : files) {
+    const std::string folder(folder_of(file.path));
+    const std::string_view leaf = leaf_of(file.path);
+    const bool config = leaf == "config.json" || leaf == "model_index.json";
+    const bool weights = has_weight_name(file.path);
+    if (folder.empty() && (config || weights)) return {};
+    if (config) with_config.insert(folder);
+    if (weights) with_weights.insert(folder);
+  }
+  std::vector<std::string> models;
+  std::ranges::set_intersection(with_config, with_weights, std::back_inserter(models));
+  return models;
 }
 
 const ListedFile* ModelLayout::find(std::string_view path) const {

@@ -12,8 +12,9 @@ namespace {
 
 using NamedKind = std::pair<std::string_view, std::string_view>;  // name, kind
 
-constexpr std::array<NamedKind, 36> whole_names = {{
+constexpr std::array<NamedKind, 37> whole_names = {{
     {"config.json", "config"},
+    {"params.json", "config"},
     {"generation_config.json", "generation-config"},
     {"quantize_config.json", "quantization-config"},
     {"quant_config.json", "quantization-config"},

@@ -8,11 +8,12 @@
 
 #include "base/text.h"
 #include "formats/formats.h"
-#include "model/adapter.h"
 #include "model/card.h"
+#include "model/layout_modelfile.h"
 #include "model/manifest_claims.h"
 #include "model/manifest_json.h"
 #include "model/merge_recipe.h"
+#include "model/params_json.h"
 
 namespace pedigree {
 namespace {
@@ -41,6 +42,7 @@ class ManifestReader {
     adapter();
     tokenizer_configs();
     recipes();
+    modelfile();
     card();
     training_state();
     return std::move(manifest_);
@@ -66,8 +68,9 @@ class ManifestReader {
     const bool there = holds("config.json");
     const auto document = json("config.json");
     if (!document) {
+      if (!there && params()) return;
       // An adapter carries adapter_config.json in its place.
-      if (!there && !holds("adapter_config.json")) {
+      if (!there && !layout_.is_store && !holds("adapter_config.json")) {
         manifest_.problems.push_back(
             make_problem("config-missing", "config.json", "there is no config.json"));
       }
@@ -81,6 +84,14 @@ class ManifestReader {
     manifest_.config = config_facts(document->root, document->file);
     add_config_claims(document->root, document->file, manifest_.claims);
     remote_code(*document);
+  }
+
+  // Consolidated weights carry params.json in its place.
+  bool params() {
+    const auto document = json("params.json");
+    if (!document) return false;
+    manifest_.config = params_facts(document->root, document->file);
+    return manifest_.config.present;
   }
 
   void remote_code(const Document& document) {
@@ -102,6 +113,7 @@ class ManifestReader {
     manifest_.adapter_config = holds(leaf);
     if (const auto document = json(leaf)) {
       add_adapter_claims(document->root, document->file, manifest_.claims);
+      manifest_.adapter = adapter_declaration(document->root);
     }
     // Further adapters lie in folders of their own; the base one names is that
     // adapter's, not this model's.
@@ -135,6 +147,16 @@ class ManifestReader {
     }
   }
 
+  void modelfile() {
+    for (const ListedFile& file : layout_.files) {
+      if (!is_modelfile_name(file.path)) continue;
+      const auto side = read_side_file(layout_, {}, file.path, max_side_bytes, manifest_.problems);
+      if (!side) continue;
+      std::ranges::move(modelfile_claims(side->text, side->file, manifest_.problems),
+                        std::back_inserter(manifest_.claims));
+    }
+  }
+
   void card() {
     for (const ListedFile& file : layout_.files) {
       if (side_file_kind(file.path) != "card" || !folder_of(file.path).empty()) continue;
@@ -145,6 +167,7 @@ class ManifestReader {
                          .problems = std::move(reading.problems)});
       return;
     }
+    if (layout_.is_store) return;
     manifest_.problems.push_back(
         make_problem("card-missing", "README.md", "there is no model card"));
   }

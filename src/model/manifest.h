@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "model/adapter.h"
 #include "model/claims.h"
 #include "model/config_facts.h"
 #include "model/layout.h"
@@ -16,7 +17,8 @@ namespace pedigree {
 
 struct Manifest {
   ConfigFacts config = {};
-  bool adapter_config = false;  // adapter_config.json is there
+  bool adapter_config = false;                     // adapter_config.json is there
+  std::optional<AdapterDeclaration> adapter = {};  // and could be parsed
   std::vector<Claim> claims = {};
   std::vector<Problem> problems = {};
 };

@@ -21,6 +21,8 @@
 
 namespace pedigree {
 
+struct Adapter;  // adapter.h
+
 struct ModelFile {
   std::string path = {};  // relative to the root
   // "safetensors", "config", "card", "tokenizer", "lfs-pointer", "other", …
@@ -32,6 +34,7 @@ struct ModelFile {
   std::string expected_from = {};  // which of these
   // The hub names small files by git's blob id instead.
   std::optional<std::string> expected_git_sha1 = {};
+  std::optional<std::string> expected_md5 = {};  // Meta's checklist.chk
 };
 
 // A tensor's place in a file, whose bytes there may be in another order.
@@ -96,6 +99,7 @@ struct ModelInfo {
   std::uint64_t missing_bytes = 0;  // behind LFS pointers
   bool only_pointers = false;       // every weight file is an LFS pointer
   bool is_adapter = false;          // holds an adapter and no base weights
+  std::shared_ptr<const Adapter> adapter = {};  // what it is, where it is one
   // The config that says embedding and head are tied although both are stored; or "".
   std::string tied_by = {};
 

@@ -40,10 +40,15 @@ AdapterTensors adapter_tensors(const std::vector<StoredTensor>& tensors) {
 
 // An adapter is one by its file's name, by its config, or by holding nothing
 // else; adapter matrices anywhere else are left-overs.
-void judge_adapter(const WeightsOutcome& weights, bool adapter_config, Model& model) {
+void judge_adapter(const WeightsOutcome& weights, Manifest& manifest, Model& model) {
   const AdapterTensors found = adapter_tensors(model.tensors);
-  model.is_adapter = weights.adapter_file || (adapter_config && found.count > 0) ||
+  model.is_adapter = weights.adapter_file || (manifest.adapter_config && found.count > 0) ||
                      (found.count > 0 && found.count == model.tensors.size());
+  if (model.is_adapter) {
+    model.adapter = std::make_shared<const Adapter>(
+        read_adapter(model, manifest.adapter ? *std::move(manifest.adapter)
+                                             : adapter_declaration(weights.header)));
+  }
   if (model.is_adapter || found.count == 0) return;
   model.problems.push_back(
       make_problem("adapter-keys-in-model", {},
@@ -113,6 +118,7 @@ Result<std::unique_ptr<Model>> open_model(const std::string& path, const OpenOpt
   model->name = layout->name;
   model->root = path;
   append(model->problems, layout->problems);
+  append(model->claims, layout->claims);
   const WeightsOutcome weights = add_weights(*layout, options.limits, *model);
   if (auto problem = refusal(*layout, weights, *model)) return std::unexpected(std::move(*problem));
   if (!weights.any_file) {
@@ -135,7 +141,7 @@ Result<std::unique_ptr<Model>> open_model(const std::string& path, const OpenOpt
     append(model->problems, opening.problems);
     use_header(weights, manifest, *model);
   }
-  judge_adapter(weights, manifest.adapter_config, *model);
+  judge_adapter(weights, manifest, *model);
   judge_quantization(manifest.config, *model);
   find_packed(*model, manifest.config.quantizer);
   assign_roles(*model, manifest.config);

@@ -11,6 +11,7 @@ namespace pedigree {
 namespace {
 
 constexpr std::uint64_t max_list_bytes = std::uint64_t{1} << 20U;
+constexpr std::size_t md5_digits = 32;
 constexpr std::string_view record_folder = ".cache/huggingface/download/";
 
 bool is_hex(std::string_view text) {
@@ -24,6 +25,8 @@ void expect(ModelFile& file, std::string_view name, std::string_view from) {
     file.expected_sha256 = std::string(name);
   } else if (name.size() == 40 && !file.expected_git_sha1) {
     file.expected_git_sha1 = std::string(name);
+  } else if (name.size() == md5_digits && !file.expected_md5) {
+    file.expected_md5 = std::string(name);
   } else {
     return;
   }
@@ -33,10 +36,13 @@ void expect(ModelFile& file, std::string_view name, std::string_view from) {
 class Expectations {
  public:
   explicit Expectations(const ModelLayout& layout) {
+    for (const auto& [path, digest] : layout.expected) {
+      by_path_[path].emplace_back(digest, "store manifest");
+    }
     for (const ListedFile& file : layout.files) {
       const std::string_view kind = side_file_kind(file.path);
       if (kind == "hub-metadata") read_record(file);
-      if (kind == "checksums" && folder_of(file.path).empty()) read_list(file);
+      if (kind == "checksums") read_list(file);
     }
   }
 
@@ -72,13 +78,17 @@ class Expectations {
     });
   }
 
-  // "<64 hex>  name" or "<64 hex> *name"
+  // "<64 hex>  name" or "<64 hex> *name"; of Meta's checklist.chk, 32 hex. Names count from
+  // the list's own folder.
   void read_list(const ListedFile& file) {
+    const std::string folder(folder_of(file.path));
     each_line(file, [&](std::string_view line) {
-      if (line.size() < 67 || !is_hex(line.substr(0, 64)) || line[64] != ' ') return;
-      std::string_view name = line.substr(66);
+      const std::size_t digits = std::min(line.find(' '), line.size());
+      if ((digits != 64 && digits != md5_digits) || line.size() < digits + 3) return;
+      if (!is_hex(line.substr(0, digits))) return;
+      std::string_view name = line.substr(digits + 2);
       if (name.starts_with("./")) name.remove_prefix(2);
-      by_path_[std::string(name)].emplace_back(line.substr(0, 64), file.path);
+      by_path_[folder + std::string(name)].emplace_back(line.substr(0, digits), file.path);
     });
   }
 

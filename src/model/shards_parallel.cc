@@ -6,6 +6,8 @@
 #include <array>
 #include <map>
 #include <optional>
+#include <set>
+#include <span>
 #include <string_view>
 #include <utility>
 
@@ -52,6 +54,7 @@ class Joiner {
       for (const StoredTensor& tensor : file) by_name[tensor.entry.name].push_back(&tensor);
     }
     find_width(by_name);
+    find_copies(by_name);
     for (const auto& [name, parts] : by_name) take(parts);
     if (untold_ > 0 && !by_name.empty()) {
       const StoredTensor& any = *by_name.begin()->second.front();
@@ -80,6 +83,62 @@ class Joiner {
     width_ = norm->second.front()->entry.shape[0];
   }
 
+  // Where there are fewer heads of keys than files, neighbouring files hold the same ones.
+  void find_copies(const std::map<std::string_view, Parts>& by_name) {
+    for (const auto& [name, parts] : by_name) {
+      if (!holds_part(name, "wk") || !are_alike(parts)) continue;
+      const auto first = glimpse_of(*parts.front());
+      if (!first) continue;
+      std::size_t run = 1;
+      while (run < parts.size() && glimpse_of(*parts[run]) == first) ++run;
+      if (parts.size() % run == 0) copies_ = run;
+      return;
+    }
+  }
+
+  bool are_alike(const Parts& parts) const {
+    return parts.size() == files_.size() &&
+           std::ranges::all_of(parts, [&](const StoredTensor* part) {
+             return part->entry.type == parts.front()->entry.type &&
+                    part->entry.shape == parts.front()->entry.shape;
+           });
+  }
+
+  // Some bytes from the beginning, the middle and the end; none where they cannot be read
+  // or are too plain to tell one matrix from another.
+  std::optional<std::vector<std::byte>> glimpse_of(const StoredTensor& tensor) const {
+    constexpr std::uint64_t window = 1024;
+    const Extent whole = tensor.entry.extent;
+    const std::uint64_t size = std::min(window, whole.size());
+    std::vector<std::byte> bytes(static_cast<std::size_t>(3 * size));
+    for (const std::uint64_t third : {0U, 1U, 2U}) {
+      const auto place = std::span(bytes).subspan(third * size, size);
+      const std::uint64_t begin = whole.begin + (whole.size() - size) / 2 * third;
+      if (sources_[tensor.shard]->read_at(begin, place)) return std::nullopt;
+    }
+    constexpr std::size_t few = 8;
+    std::set<std::byte> values(bytes.begin(), bytes.end());
+    return values.size() > few ? std::optional(std::move(bytes)) : std::nullopt;
+  }
+
+  // One of each copies_ parts.
+  Parts without_copies(const Parts& parts, const std::string& name) {
+    if (copies_ == 1 || !(holds_part(parts.front()->entry.name, "wk") ||
+                          holds_part(parts.front()->entry.name, "wv"))) {
+      return parts;
+    }
+    Parts result;
+    for (std::size_t at = 0; at < parts.size(); ++at) {
+      if (at % copies_ == 0) {
+        result.push_back(parts[at]);
+      } else if (glimpse_of(*parts[at]) != glimpse_of(*result.back())) {
+        tell("shard-replica-mismatch", *parts[at],
+             fmt::format("\"{}\" is not what the file before holds", name));
+      }
+    }
+    return result;
+  }
+
   void take(const Parts& parts) {
     const StoredTensor& first = *parts.front();
     const std::string name = shown(first.entry.name.substr(0, 200));
@@ -88,10 +147,7 @@ class Joiner {
            fmt::format("\"{}\" lies in {} of {} files", name, parts.size(), files_.size()));
       return;
     }
-    const bool alike = std::ranges::all_of(parts, [&](const StoredTensor* part) {
-      return part->entry.type == first.entry.type && part->entry.shape == first.entry.shape;
-    });
-    if (!alike) {
+    if (!are_alike(parts)) {
       tell("shard-layout", first,
            fmt::format("\"{}\" has other shapes or types in other files", name));
       return;
@@ -103,7 +159,12 @@ class Joiner {
     if (cut == Cut::none || first.entry.extent.size() == 0) {
       take_replicated(parts, name);
     } else {
-      result_.joined.push_back(joined(parts, cut));
+      const Parts distinct = without_copies(parts, name);
+      if (distinct.size() == 1) {
+        result_.whole.push_back(first);
+        return;
+      }
+      result_.joined.push_back(joined(distinct, cut));
       check_width(result_.joined.back().entry, first);
     }
   }
@@ -163,6 +224,7 @@ class Joiner {
   const std::vector<std::unique_ptr<Source>>& sources_;
   ParallelTensors result_;
   std::uint64_t width_ = 0;
+  std::size_t copies_ = 1;  // of each part of wk and wv
   bool told_width_ = false;
   std::size_t untold_ = 0;
 };

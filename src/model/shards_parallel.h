@@ -1,7 +1,8 @@
 // Meta's consolidated.NN.pth: every file holds a share of every matrix.
 //
 // Which way a matrix was cut follows from its name; norms and rotary tables stand
-// whole in every file and must be equal. Source: Meta's llama repository
+// whole in every file and must be equal. With fewer heads of keys and values than files,
+// neighbouring files hold the same head. Source: Meta's llama repository
 // (ColumnParallelLinear, RowParallelLinear, VocabParallelEmbedding).
 #pragma once
 
@@ -21,7 +22,7 @@ struct ParallelTensors {
 };
 
 // `files` holds the tensors of each file, in order of their numbers. `sources` are
-// Model::shards. Reads the replicated vectors, a few KiB each, and nothing else.
+// Model::shards. Reads the replicated vectors and some KiB of each wk and wv, and nothing else.
 ParallelTensors join_parallel_shards(const std::vector<std::vector<StoredTensor>>& files,
                                      const std::vector<std::unique_ptr<Source>>& sources);
 

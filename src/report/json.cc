@@ -116,6 +116,9 @@ std::string json(const Report& report, const RenderOptions& options) {
   put_text(out, "command", report.command);
   if (report.generated) out["generated"] = json_text(*report.generated);
   if (report.subject) out["subject"] = json_subject(*report.subject, report.show_tensors);
+  for (const Subject& each : report.components) {
+    out["components"].push_back(json_subject(each, report.show_tensors));
+  }
   out["comparisons"] = OrderedJson::array();
   for (const Comparison& each : report.comparisons) {
     out["comparisons"].push_back(json_comparison(each));

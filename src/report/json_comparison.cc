@@ -25,22 +25,6 @@ OrderedJson json_verdict(const Verdict& verdict) {
   return out;
 }
 
-OrderedJson json_lora(const Lora& lora) {
-  OrderedJson out;
-  out["rank"] = lora.rank;
-  if (lora.at_least) out["at_least"] = true;
-  out["roles"] = json_texts(lora.roles);
-  const bool differ = std::ranges::any_of(
-      lora.ranks, [&](const RoleRank& each) { return each.rank != lora.rank || each.at_least; });
-  for (const RoleRank& each : lora.ranks) {
-    if (!differ) break;
-    OrderedJson rank = {{"role", each.role}, {"rank", each.rank}};
-    if (each.at_least) rank["at_least"] = true;
-    out["ranks"].push_back(std::move(rank));
-  }
-  return out;
-}
-
 OrderedJson json_change(const RoleChange& change) {
   OrderedJson out;
   out["role"] = json_text(change.role);
@@ -104,6 +88,22 @@ void put_lists(OrderedJson& out, const Comparison& comparison) {
 }
 
 }  // namespace
+
+OrderedJson json_lora(const Lora& lora) {
+  OrderedJson out;
+  out["rank"] = lora.rank;
+  if (lora.at_least) out["at_least"] = true;
+  out["roles"] = json_texts(lora.roles);
+  const bool differ = std::ranges::any_of(
+      lora.ranks, [&](const RoleRank& each) { return each.rank != lora.rank || each.at_least; });
+  for (const RoleRank& each : lora.ranks) {
+    if (!differ) break;
+    OrderedJson rank = {{"role", each.role}, {"rank", each.rank}};
+    if (each.at_least) rank["at_least"] = true;
+    out["ranks"].push_back(std::move(rank));
+  }
+  return out;
+}
 
 OrderedJson json_evidence(const Evidence& evidence) {
   OrderedJson out;

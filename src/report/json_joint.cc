@@ -40,6 +40,7 @@ OrderedJson json_joint(const Joint& joint) {
   if (joint.condition) out["condition"] = json_number(*joint.condition);
   out["direction"] = json_text(joint.direction);
   put_text(out, "direction_because", joint.direction_because);
+  if (joint.lora) out["lora"] = json_lora(*joint.lora);
   for (const JointPart& each : joint.parts) out["parts"].push_back(json_part(each));
   out["evidence"] = OrderedJson::array();
   for (const Evidence& each : joint.evidence) out["evidence"].push_back(json_evidence(each));

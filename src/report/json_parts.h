@@ -24,6 +24,8 @@ OrderedJson json_problem(const Problem& problem);
 OrderedJson json_problems(const std::vector<Problem>& problems);
 OrderedJson json_evidence(const Evidence& evidence);
 OrderedJson json_comparison(const Comparison& comparison);
+OrderedJson json_lora(const Lora& lora);
+OrderedJson json_adapter(const Adapter& adapter);
 OrderedJson json_joint(const Joint& joint);
 OrderedJson json_subject(const Subject& subject, bool with_tensors);
 

@@ -157,6 +157,7 @@ OrderedJson json_subject(const Subject& subject, bool with_tensors) {
   put_count(out, "missing_bytes", info.missing_bytes);
   if (info.only_pointers) out["only_pointers"] = true;
   if (info.is_adapter) out["adapter"] = true;
+  if (info.adapter) out["adapter_details"] = json_adapter(*info.adapter);
   put_text(out, "fingerprint_scheme", subject.fingerprint_scheme);
   for (const ModelFile& file : info.files) out["files"].push_back(json_file(file));
   if (info.tokenizer) out["tokenizer"] = json_tokenizer(*info.tokenizer);

@@ -14,6 +14,7 @@
 #include "report/reporters.h"
 #include "report/tree_render.h"
 #include "report/wording.h"
+#include "report/wording_components.h"
 #include "report/wording_joint.h"
 
 namespace pedigree {
@@ -208,6 +209,8 @@ std::string markdown(const Report& report, const RenderOptions& options) {
   std::string out = fmt::format("## {}\n\n", md(headline(report)));
   put_lines(out, five_lines(report));
   if (report.subject) out += '\n';
+  put_lines(out, component_lines(report));
+  if (!report.components.empty()) out += '\n';
   put_written(out, report);
   put_declared(out, report);
   const bool several = report.comparisons.size() > 1;
@@ -218,7 +221,8 @@ std::string markdown(const Report& report, const RenderOptions& options) {
   if (!report.comparisons.empty()) {
     out += fmt::format("Assumption: {}\n\n{}\n\n", md(assumption()), md(legend()));
   }
-  if (report.subject && report.comparisons.empty() && report.command != "digest") {
+  if (report.subject && report.components.empty() && report.comparisons.empty() &&
+      report.command != "digest") {
     put_inventory(out, report.subject->info, report.show_tensors);
   }
   if (report.subject && report.subject->digests) put_digests(out, *report.subject->digests);

@@ -71,6 +71,7 @@ struct Report {
   std::optional<std::string>
       generated;  // ISO 8601, UTC; absent with --deterministic and no SOURCE_DATE_EPOCH
   std::optional<Subject> subject;
+  std::vector<Subject> components;  // of a pipeline, in its order: each a model of its own
   std::vector<Comparison> comparisons;
   std::optional<Joint> joint;  // what several bases explain together
   std::vector<Declared> declared;

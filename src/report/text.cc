@@ -13,6 +13,7 @@
 #include "report/text_layout.h"
 #include "report/tree_render.h"
 #include "report/wording.h"
+#include "report/wording_components.h"
 #include "report/wording_joint.h"
 
 namespace pedigree {
@@ -335,6 +336,10 @@ std::string text(const Report& report, const RenderOptions& options) {
   if (report.subject || !report.problems.empty()) page.heading(headline(report));
   if (report.subject) page.blank();
   put_lines(page, five_lines(report));
+  if (!report.components.empty()) {
+    page.heading("Components");
+    put_lines(page, component_lines(report));
+  }
   put_written(page, report);
   put_declared(page, report);
   const bool several = report.comparisons.size() > 1;
@@ -343,7 +348,8 @@ std::string text(const Report& report, const RenderOptions& options) {
   }
   put_joint(page, report);
   put_reading(page, report);
-  if (report.subject && (report.comparisons.empty() || report.show_tensors || report.show_files) &&
+  if (report.subject && report.components.empty() &&
+      (report.comparisons.empty() || report.show_tensors || report.show_files) &&
       report.command != "digest") {
     put_inventory(page, report, report.subject->info);
   }

@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "report/numbers.h"
+#include "report/wording_components.h"
 
 namespace pedigree {
 namespace {
@@ -35,35 +36,6 @@ std::string what_it_declares_to_be(const ModelInfo& info) {
     return fmt::format("; {} says it is of type {}", claim.file, claim.value);
   }
   return {};
-}
-
-std::string what_it_is(const Subject& subject) {
-  const ModelInfo& info = subject.info;
-  const Architecture& built = info.architecture;
-  std::string text = info.name;
-  if (!subject.fingerprint_scheme.empty()) text += ", a fingerprint";
-  if (info.only_pointers) {
-    return text + fmt::format(": git-lfs pointers in place of {} of weights",
-                              byte_size(info.missing_bytes));
-  }
-  if (info.tensors.empty() && subject.fingerprint_scheme.empty() && !info.is_adapter) {
-    return text + ": no readable weights" + what_it_declares_to_be(info);
-  }
-  text += info.is_adapter ? ": an adapter without its base model" : ": ";
-  if (!info.is_adapter) {
-    text += built.family.empty() || built.family == "unknown"
-                ? "a model of unknown architecture"
-                : built.family_title + " architecture";
-  }
-  if (built.layers > 0) text += fmt::format(", {} layers", built.layers);
-  if (built.hidden > 0) text += fmt::format(" of width {}", built.hidden);
-  if (info.parameters > 0) text += fmt::format(", {} parameters", count_text(info.parameters));
-  if (info.weight_bytes > 0) {
-    text += fmt::format(
-        ", {} of {}", byte_size(info.weight_bytes),
-        info.formats.empty() ? "weights" : fmt::format("{}", fmt::join(info.formats, " and ")));
-  }
-  return text;
 }
 
 bool is_about_origin(const Claim& claim) {
@@ -107,7 +79,7 @@ std::string what_its_weights_show(const Report& report, const Subject& subject) 
     return report.comparisons.front().verdict.summary;
   }
   std::vector<std::string> phrases;
-  if (report.joint && report.joint->relation == "merge") {
+  if (report.joint && report.joint->relation != "inconclusive") {
     std::string_view summary = report.joint->summary;
     if (summary.ends_with('.')) summary.remove_suffix(1);
     phrases.emplace_back(summary);
@@ -115,7 +87,7 @@ std::string what_its_weights_show(const Report& report, const Subject& subject) 
   for (const std::string_view derived : {"yes", "inconclusive", "no"}) {
     for (const Comparison& each : report.comparisons) {
       if (each.verdict.derived == derived)
-        phrases.push_back(verdict_phrase(each.verdict, each.base));
+        phrases.push_back(component_prefix(report, each) + verdict_phrase(each.verdict, each.base));
     }
   }
   return fmt::format("{}", fmt::join(phrases, "; "));
@@ -176,7 +148,8 @@ std::string how_sure(const Report& report, const Subject& subject) {
   std::vector<std::string> parts;
   parts.reserve(report.comparisons.size());
   for (const Comparison& each : report.comparisons) {
-    parts.push_back(fmt::format("{}: {}", each.base, how_sure_one(each)));
+    parts.push_back(
+        fmt::format("{}{}: {}", component_prefix(report, each), each.base, how_sure_one(each)));
   }
   return fmt::format("{}", fmt::join(parts, "; "));
 }
@@ -266,10 +239,42 @@ std::string headline(const Report& report) {
   return text;
 }
 
+std::string what_it_is(const Subject& subject) {
+  const ModelInfo& info = subject.info;
+  const Architecture& built = info.architecture;
+  std::string text = info.name;
+  if (!subject.fingerprint_scheme.empty()) text += ", a fingerprint";
+  if (info.only_pointers) {
+    return text + fmt::format(": git-lfs pointers in place of {} of weights",
+                              byte_size(info.missing_bytes));
+  }
+  if (info.tensors.empty() && subject.fingerprint_scheme.empty() && !info.is_adapter) {
+    return text + ": no readable weights" + what_it_declares_to_be(info);
+  }
+  text += info.is_adapter ? ": an adapter without its base model" : ": ";
+  text += adapter_in_words(info);
+  if (!info.is_adapter) {
+    text += built.family.empty() || built.family == "unknown"
+                ? "a model of unknown architecture"
+                : built.family_title + " architecture";
+  }
+  if (built.layers > 0) text += fmt::format(", {} layers", built.layers);
+  if (built.hidden > 0) text += fmt::format(" of width {}", built.hidden);
+  if (info.parameters > 0) text += fmt::format(", {} parameters", count_text(info.parameters));
+  if (info.weight_bytes > 0) {
+    text += fmt::format(
+        ", {} of {}", byte_size(info.weight_bytes),
+        info.formats.empty() ? "weights" : fmt::format("{}", fmt::join(info.formats, " and ")));
+  }
+  return text;
+}
+
 std::vector<LabelledLine> five_lines(const Report& report) {
   std::vector<LabelledLine> lines;
   if (!report.subject) return lines;
-  lines.push_back({.label = "Model", .text = what_it_is(*report.subject)});
+  lines.push_back(
+      {.label = "Model",
+       .text = report.components.empty() ? what_it_is(*report.subject) : what_they_are(report)});
   lines.push_back({.label = "Declares", .text = what_it_declares(report.subject->info)});
   lines.push_back({.label = "Weights", .text = what_its_weights_show(report, *report.subject)});
   lines.push_back({.label = "Findings", .text = what_was_found(report)});

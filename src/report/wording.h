@@ -29,6 +29,7 @@ std::vector<LabelledLine> verdict_lines(const Comparison& comparison, bool with_
 
 std::vector<LabelledLine> architecture_lines(const ModelInfo& info);
 
+std::string what_it_is(const Subject& subject);
 std::string headline(const Report& report);  // "pedigree audit"
 std::string verdict_phrase(const Verdict& verdict, std::string_view base);
 // "unit-signs/1", with its stage where `all` holds the statistic more than once.

@@ -1,8 +1,12 @@
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
+#include "tasks/component_models.h"
 #include "tasks/declared.h"
 #include "tasks/declared_merge.h"
 #include "tasks/declared_relation.h"
+#include "tasks/digest_checks.h"
 #include "tasks/judge.h"
 #include "tasks/opened.h"
 #include "tasks/rival_weights.h"
@@ -21,11 +25,10 @@ void add_digests(Report& report, Subject& subject, const Opened& opened, const R
   if (!digests) return fail(report, std::move(digests.error()));
   for (Problem& problem : digests->problems) fail(report, std::move(problem));
   subject.digests = std::move(*digests);
+  check_what_came_along(report, subject.info, *subject.digests);
 }
 
-}  // namespace
-
-Report audit_model(const AuditRequest& request) {
+Report audit_one(const AuditRequest& request) {
   Report report = new_report("audit");
   const auto salt = read_salt(request.salt_file);
   if (!salt) {
@@ -55,8 +58,22 @@ Report audit_model(const AuditRequest& request) {
   report.declared = hold_claims(info, candidates, report.comparisons);
   hold_relations(info, candidates, report.comparisons, report.declared);
   hold_recipe(info, candidates, report.joint, report.declared);
-  report.findings = findings_of(info, report.declared, report.problems);
+  std::ranges::move(findings_of(info, report.declared, report.problems),
+                    std::back_inserter(report.findings));
   return report;
+}
+
+}  // namespace
+
+Report audit_model(const AuditRequest& request) {
+  const auto plan = plan_components(request.model, request.against);
+  if (!plan) return audit_one(request);
+  return report_of_components(*plan, new_report("audit"), [&](const ComponentTask& task) {
+    AuditRequest one = request;
+    one.model = task.path;
+    one.against = task.bases;
+    return audit_one(one);
+  });
 }
 
 }  // namespace pedigree

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "tasks/component_models.h"
 #include "tasks/judge.h"
 #include "tasks/opened.h"
 #include "tasks/tasks.h"
@@ -12,6 +13,14 @@ bool meets(const Comparison& comparison, std::string_view wanted) {
   if (wanted == "derived") return comparison.verdict.derived == "yes";
   if (wanted == "independent") return comparison.verdict.derived == "no";
   return comparison.verdict.relation == wanted;
+}
+
+void expect(Report& report, const std::string& wanted) {
+  if (wanted.empty()) return;
+  report.expected = Expectation{
+      .wanted = wanted, .met = std::ranges::all_of(report.comparisons, [&](const Comparison& each) {
+                          return meets(each, wanted);
+                        })};
 }
 
 Report compared(const CompareRequest& request, OpenedStore& store) {
@@ -39,13 +48,23 @@ Report compared(const CompareRequest& request, OpenedStore& store) {
         report, **subject, request.bases, store,
         {.quick = request.quick, .details = request.details, .salt = *salt, .run = request.run});
   }
-  if (!request.expect.empty()) {
-    report.expected =
-        Expectation{.wanted = request.expect,
-                    .met = std::ranges::all_of(report.comparisons, [&](const Comparison& each) {
-                      return meets(each, request.expect);
-                    })};
-  }
+  expect(report, request.expect);
+  return report;
+}
+
+// A request of one pair or more, whose arguments may be pipelines of components.
+Report compared_by_component(const CompareRequest& request, OpenedStore& store) {
+  const auto plan = plan_components(request.subject, request.bases);
+  if (!plan) return compared(request, store);
+  Report report =
+      report_of_components(*plan, new_report("compare"), [&](const ComponentTask& task) {
+        CompareRequest one = request;
+        one.subject = task.path;
+        one.bases = task.bases;
+        one.expect.clear();
+        return compared(one, store);
+      });
+  expect(report, request.expect);
   return report;
 }
 
@@ -72,7 +91,7 @@ Report malformed_pair(std::string_view line, unsigned number) {
 
 Report compare_models(const CompareRequest& request) {
   OpenedStore store;
-  return compared(request, store);
+  return compared_by_component(request, store);
 }
 
 void compare_pairs(const PairsRequest& request, const std::function<void(Report)>& sink) {
@@ -97,7 +116,7 @@ void compare_pairs(const PairsRequest& request, const std::function<void(Report)
     one.expect = request.expect;
     one.salt_file = request.salt_file;
     one.run = request.run;
-    sink(compared(one, store));
+    sink(compared_by_component(one, store));
   }
 }
 

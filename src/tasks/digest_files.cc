@@ -1,20 +1,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <span>
 #include <string_view>
 #include <utility>
+#include <vector>
 
-#include "base/digest.h"
-#include "base/files.h"
+#include "tasks/digest_checks.h"
 #include "tasks/opened.h"
 #include "tasks/tasks.h"
 
 namespace pedigree {
 namespace {
-
-// The hub keeps larger files in LFS, which names them by SHA-256.
-constexpr std::uint64_t largest_in_git = std::uint64_t{64} << 20U;
 
 std::string_view last_part(std::string_view path) {
   return path.substr(path.find_last_of('/') + 1);  // npos + 1 is 0: the whole
@@ -33,49 +29,17 @@ const FileDigest* file_for(const std::vector<FileDigest>& files, const std::stri
   return &*std::ranges::find_if(files, has_name);
 }
 
-// `check` holds what was expected and what is there, "" where nothing is.
-void add_check(Report& report, DigestCheck check) {
-  const bool missing = check.actual.empty();
-  check.state = missing ? "missing" : check.actual == check.expected ? "match" : "mismatch";
-  if (check.state != "match") {
-    const Problem problem =
-        make_problem(missing ? "digest-file-missing" : "digest-mismatch", check.file,
-                     missing ? fmt::format("{} names a file that is not there", check.source)
-                             : fmt::format("{} asks for {}, the file has {}", check.source,
-                                           check.expected, check.actual));
-    report.findings.push_back({.rule = problem.code,
-                               .level = problem.severity,
-                               .message = problem.message,
-                               .subject = problem.file,
-                               .remedy = problem.remedy});
-  }
-  report.checks.push_back(std::move(check));
+// The digest of the kind that was expected; "" where the file is not there.
+std::string actual_for(const ExpectedDigest& expected, const FileDigest* file,
+                       const ModelInfo& info) {
+  if (file == nullptr) return {};
+  if (expected.md5.empty()) return file->sha256;
+  const auto model_file = std::ranges::find(info.files, file->path, &ModelFile::path);
+  if (model_file == info.files.end()) return {};
+  return md5_of(model_file->real_path, model_file->path).value_or("");
 }
 
-// Hub-cache names and the like: digests that came with the model.
-void check_what_came_along(Report& report, const ModelInfo& info, const ModelDigests& digests) {
-  for (const ModelFile& file : info.files) {
-    if (file.format == "lfs-pointer") continue;
-    DigestCheck check{.file = file.path, .source = file.expected_from};
-    if (file.expected_sha256) {
-      const auto digest = std::ranges::find(digests.files, file.path, &FileDigest::path);
-      // One that could not be read has its problem already.
-      if (digest == digests.files.end()) continue;
-      check.expected = *file.expected_sha256;
-      check.actual = digest->sha256;
-    } else if (file.expected_git_sha1) {
-      const auto text = read_small_file(file.real_path, file.path, largest_in_git);
-      if (!text) continue;
-      check.expected = *file.expected_git_sha1;
-      check.actual = git_blob_sha1(std::as_bytes(std::span(*text)));
-    } else {
-      continue;
-    }
-    add_check(report, std::move(check));
-  }
-}
-
-void check_lists(Report& report, const ModelDigests& digests,
+void check_lists(Report& report, const ModelInfo& info, const ModelDigests& digests,
                  const std::vector<std::string>& lists) {
   for (const std::string& list : lists) {
     const auto expected = read_expected_digests(list);
@@ -86,8 +50,8 @@ void check_lists(Report& report, const ModelDigests& digests,
     for (const ExpectedDigest& each : *expected) {
       const FileDigest* file = file_for(digests.files, each.path);
       add_check(report, {.file = each.path,
-                         .expected = each.sha256,
-                         .actual = file == nullptr ? "" : file->sha256,
+                         .expected = each.md5.empty() ? each.sha256 : each.md5,
+                         .actual = actual_for(each, file, info),
                          .source = list});
     }
   }
@@ -135,7 +99,7 @@ Report digest_model_files(const DigestRequest& request) {
   }
   const ModelDigests& made = subject.digests.emplace(std::move(*digests));
   if (options.h0) check_what_came_along(report, subject.info, made);
-  check_lists(report, made, request.verify);
+  check_lists(report, subject.info, made, request.verify);
   return report;
 }
 

@@ -197,6 +197,10 @@ constexpr std::array words = {
          .meaning = "Does quantising the other model again, by a rule that leaves no choice, give "
                     "the same codes? Of the model that was quantised it does; of a relative hardly "
                     "any block comes out equal."},
+    Word{.code = "adapter-sum/1",
+         .kind = "statistic",
+         .meaning = "What share of the values that changed is the base's plus what an adapter's "
+                    "file adds, to within the rounding of the stored type?"},
     Word{.code = "merge-copies/1",
          .kind = "statistic",
          .meaning = "Does every matrix that carries information stand in one candidate or another "

@@ -11,6 +11,7 @@
 #include "fingerprint/fingerprint.h"
 #include "fingerprint/sampling.h"
 #include "model/fit_order.h"
+#include "tasks/judge_adapter.h"
 #include "tasks/judge_joint.h"
 #include "tasks/pointers.h"
 
@@ -127,6 +128,7 @@ void fit_to(Opened& side, const Opened& other) {
 
 Comparison compare_opened(Opened& subject, Opened& base, const CompareOptions& options,
                           const JudgeOptions& judge) {
+  if (auto answer = adapter_answer(subject, base)) return *std::move(answer);
   for (const Opened* side : {&subject, &base}) {
     if (auto why = why_not(*side); !why.empty()) {
       const std::string named = named_by_pointers(subject, base, judge.run.progress);
@@ -251,6 +253,9 @@ void judge_against(Report& report, Opened& subject, const std::vector<std::strin
       {.bases = bases, .store = store, .options = compare_options, .judge = options});
   tell_apart(report.comparisons, bases);
   report.joint = joint_answer(subject, opened, report.comparisons);
+  if (auto merged = merged_adapters(subject, opened, report.comparisons)) {
+    if (!report.joint || merged->relation == "lora-merge") report.joint = std::move(merged);
+  }
 }
 
 }  // namespace pedigree

@@ -24,7 +24,7 @@ constexpr std::size_t most_open_files = 512;
 
 // Problems after which the file's content is not known. The others describe a
 // file that was read.
-constexpr std::array<std::string_view, 13> hiding = {"io-error",
+constexpr std::array<std::string_view, 15> hiding = {"io-error",
                                                      "io-short-read",
                                                      "file-changed-while-reading",
                                                      "not-a-model",
@@ -35,6 +35,8 @@ constexpr std::array<std::string_view, 13> hiding = {"io-error",
                                                      "index-malformed",
                                                      "index-missing-shard",
                                                      "index-missing-tensor",
+                                                     "manifest-malformed",
+                                                     "image-blob-missing",
                                                      "fingerprint-malformed",
                                                      "fingerprint-scheme"};
 
@@ -167,7 +169,8 @@ std::optional<Problem> not_finite(const Fingerprint& fingerprint, const std::str
 }
 
 void fail(Report& report, Problem problem) {
-  const bool nothing = problem.code == "no-weights" || problem.code == "weights-not-downloaded";
+  const bool nothing = problem.code == "no-weights" || problem.code == "weights-not-downloaded" ||
+                       problem.code == "weights-elsewhere";
   report.nothing_to_do = report.nothing_to_do || nothing;
   report.unreadable = report.unreadable || (!nothing && problem.code != "interrupted");
   if (std::ranges::find(report.problems, problem) != report.problems.end()) return;

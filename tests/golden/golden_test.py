@@ -110,6 +110,41 @@ def build_merges(root):
         "merge_method: linear\nparameters: {normalize: false}\n")
 
 
+def build_adapters(root):
+    """lora: an adapter for q of A. child: A with it merged, stored in F32. pipe: A and B."""
+    models = ROOT / "fixtures" / "models"
+    tensors, rank, size, scale = bf16_tensors(models / "A"), 2, 48, 8 / 2
+    adapter = {}
+    for layer in range(3):
+        module = f"model.layers.{layer}.self_attn.q_proj"
+        down = [((37 * i + 11 * layer) % 101 - 50) / 1024 for i in range(rank * size)]
+        up = [((53 * i + 7 * layer) % 97 - 48) / 1024 for i in range(size * rank)]
+        adapter[f"base_model.model.{module}.lora_A.weight"] = ([rank, size], down)
+        adapter[f"base_model.model.{module}.lora_B.weight"] = ([size, rank], up)
+        shape, values = tensors[module + ".weight"]
+        added = [scale * sum(up[row * rank + k] * down[k * size + col] for k in range(rank))
+                 for row in range(size) for col in range(size)]
+        tensors[module + ".weight"] = (shape, [x + y for x, y in zip(values, added)])
+    (root / "lora").mkdir()
+    (root / "lora" / "adapter_model.safetensors").write_bytes(safetensors(adapter, {"format": "pt"}))
+    (root / "lora" / "adapter_config.json").write_text(json.dumps(
+        {"peft_type": "LORA", "base_model_name_or_path": "fixtures/A", "r": rank, "lora_alpha": 8,
+         "target_modules": ["q_proj"]}))
+    (root / "child").mkdir()
+    (root / "child" / "model.safetensors").write_bytes(safetensors(tensors, {"format": "pt"}))
+    for name in ("config.json", "tokenizer.json"):
+        (root / "child" / name).write_bytes((models / "A" / name).read_bytes())
+    for component, model in (("text_encoder", "B"), ("unet", "A")):
+        target = root / "pipe" / component
+        target.mkdir(parents=True)
+        for file in ("config.json", "tokenizer.json", "model.safetensors"):
+            (target / file).write_bytes((models / model / file).read_bytes())
+    (root / "pipe" / "README.md").write_text("---\nbase_model: org/Pipe\n---\n")
+    (root / "pipe" / "model_index.json").write_text(json.dumps(
+        {"_class_name": "ExamplePipeline", "unet": ["diffusers", "UNet2DConditionModel"],
+         "text_encoder": ["transformers", "CLIPTextModel"], "safety_checker": [None, None]}))
+
+
 def build_claims(root):
     """Copies of A that say something untrue of themselves."""
     source = ROOT / "fixtures" / "models" / "A"
@@ -168,6 +203,8 @@ def run(binary, case):
             build_merges(root)
         if {"eight-heads", "untrue-config"} & set(words):
             build_claims(root)
+        if {"lora", "child", "pipe"} & set(words):
+            build_adapters(root)
         before = {p for p in root.rglob("*") if not p.is_symlink()}
         stdin = (case / "stdin").read_bytes() if (case / "stdin").exists() else b""
         done = subprocess.run([binary, *words], cwd=root, input=stdin, capture_output=True,

@@ -60,6 +60,18 @@ TEST_CASE("a table of object ids is read by its column names") {
   CHECK(list[0] == ExpectedDigest{.path = "a.bin", .sha256 = one, .size = 5});
 }
 
+TEST_CASE("md5sum's lines are read, as Meta's checklist.chk has them") {
+  const auto list = read_digest_list(
+      "0EE4D2C7A1B0F3E5D6C7B8A9F0E1D2C3  consolidated.00.pth\n"
+      "d41d8cd98f00b204e9800998ecf8427e *params.json\n",
+      "checklist.chk");
+  REQUIRE(list.has_value());
+  REQUIRE(list->size() == 2);
+  CHECK((*list)[0].md5 == "0ee4d2c7a1b0f3e5d6c7b8a9f0e1d2c3");
+  CHECK((*list)[0].sha256.empty());
+  CHECK((*list)[1].path == "params.json");
+}
+
 TEST_CASE("a line that is none of these is named") {
   for (const std::string& bad : {std::string("hello"), one.substr(1) + "  a", one + " a",
                                  one + "  ", std::string("SHA256 (a")}) {

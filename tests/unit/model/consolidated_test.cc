@@ -105,4 +105,30 @@ TEST_CASE("an embedding as wide as the model was cut by rows") {
   CHECK(model->tensors[1].entry.shape == std::vector<std::uint64_t>{4, 4});
 }
 
+TEST_CASE("heads of keys that neighbouring files repeat are taken once") {
+  const auto share = [](float first) {
+    std::vector<Share> shares = {{"norm.weight", {4}, {1, 2, 3, 4}}};
+    for (const char* name : {"layers.0.attention.wk.weight", "layers.0.attention.wv.weight"}) {
+      Floats values;
+      for (int i = 0; i < 16; ++i) values.push_back(first + 0.37F * static_cast<float>(i * i));
+      shares.push_back({name, {4, 4}, values});
+    }
+    return file_of(shares);
+  };
+  ModelDirectory directory;
+  directory.write("consolidated.00.pth", share(1)).write("consolidated.01.pth", share(1));
+  directory.write("consolidated.02.pth", share(5)).write("consolidated.03.pth", share(5));
+  const auto model = opened(directory);
+  CHECK(count(*model, "shard-replica-mismatch") == 0);
+  REQUIRE(model->tensors.size() == 3);
+  CHECK(model->tensors[0].entry.shape == std::vector<std::uint64_t>{8, 4});
+  const Floats keys = values_of(*model, "layers.0.attention.wk.weight");
+  CHECK(keys[0] == 1);
+  CHECK(keys[16] == 5);
+  ModelDirectory changed;
+  changed.write("consolidated.00.pth", share(1)).write("consolidated.01.pth", share(1));
+  changed.write("consolidated.02.pth", share(5)).write("consolidated.03.pth", share(6));
+  CHECK(count(*opened(changed), "shard-replica-mismatch") == 2);
+}
+
 }  // namespace pedigree

@@ -1,0 +1,111 @@
+#include "model/components.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "base/files.h"
+#include "base/text.h"
+#include "model/layout.h"
+#include "model/layout_hub.h"
+#include "model/manifest_json.h"
+
+namespace pedigree {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uint64_t most_index_bytes = std::uint64_t{1} << 20U;
+constexpr std::size_t most_components = 256;
+
+// May this folder hold a model's weights, on its first floor?
+bool holds_weights(const fs::path& folder, const fs::path& confinement) {
+  const auto listing = list_directory(folder.string(), confinement.string(), 0);
+  if (!listing) return false;
+  return std::ranges::any_of(listing->files,
+                             [](const ListedFile& file) { return has_weight_name(file.path); });
+}
+
+std::string text_of(const JsonValue& value) { return std::string(value.as_string().value_or("")); }
+
+std::optional<Components> pipeline_in(const fs::path& folder, const fs::path& confinement,
+                                      std::string name) {
+  constexpr const char* leaf = "model_index.json";
+  std::error_code error;
+  if (!fs::is_regular_file(folder / leaf, error)) return std::nullopt;
+  const auto text = read_small_file((folder / leaf).string(), leaf, most_index_bytes);
+  if (!text) return std::nullopt;
+  Components found{.kind = Components::Kind::pipeline, .name = std::move(name)};
+  const auto root = parse_side_json(*text, leaf, found.problems);
+  if (!root || root->kind != JsonValue::Kind::object) return std::nullopt;
+  for (const auto& [key, value] : root->members) {
+    // [library, class]; both null where the pipeline does without it.
+    const bool pair = value.items.size() == 2 && value.items[1].as_string().has_value();
+    const bool plain = is_confined_name(key) && !key.contains('/') && !key.starts_with('_');
+    if (!pair || !plain || found.components.size() == most_components) continue;
+    if (!fs::is_directory(folder / key, error) || !holds_weights(folder / key, confinement)) {
+      found.others.push_back(key);
+      continue;
+    }
+    found.components.push_back({.name = key,
+                                .path = (folder / key).string(),
+                                .library = text_of(value.items[0]),
+                                .type = text_of(value.items[1])});
+  }
+  if (found.components.empty()) return std::nullopt;
+  std::ranges::sort(found.components, {}, &Component::name);
+  return found;
+}
+
+std::optional<Components> folders_in(const fs::path& folder) {
+  const auto listing = list_directory(folder.string());
+  if (!listing) return std::nullopt;
+  const std::vector<std::string> models = models_below(listing->files);
+  if (models.size() < 2) return std::nullopt;
+  Components found{.kind = Components::Kind::folders,
+                   .name = percent_escaped(folder.filename().string())};
+  for (const std::string& model : models) {
+    if (found.components.size() == most_components) break;
+    const std::string name = model.substr(0, model.size() - 1);
+    found.components.push_back({.name = name, .path = (folder / name).string()});
+  }
+  return found;
+}
+
+}  // namespace
+
+std::optional<Components> find_pipeline(const std::string& path) {
+  std::error_code error;
+  const fs::path folder = fs::canonical(path, error);
+  if (error || !fs::is_directory(folder, error)) return std::nullopt;
+  if (is_hub_repository(folder)) {
+    const auto snapshot = find_snapshot(folder, {});
+    return snapshot ? pipeline_in(*snapshot, folder, repository_name(folder)) : std::nullopt;
+  }
+  if (const auto repository = repository_of_snapshot(folder)) {
+    return pipeline_in(folder, *repository, repository_name(*repository));
+  }
+  return pipeline_in(folder, folder, percent_escaped(folder.filename().string()));
+}
+
+std::optional<Components> find_components(const std::string& path) {
+  if (auto pipeline = find_pipeline(path)) return pipeline;
+  std::error_code error;
+  const fs::path folder = fs::canonical(path, error);
+  if (error || !fs::is_directory(folder, error) || is_hub_repository(folder) ||
+      repository_of_snapshot(folder)) {
+    return std::nullopt;
+  }
+  const auto repositories = repositories_in(folder);
+  if (repositories.size() < 2) return folders_in(folder);
+  Components found{.kind = Components::Kind::repositories,
+                   .name = percent_escaped(folder.filename().string())};
+  for (const fs::path& each : repositories) {
+    if (found.components.size() == most_components) break;
+    found.components.push_back({.name = repository_name(each), .path = each.string()});
+  }
+  return found;
+}
+
+}  // namespace pedigree
