@@ -5,7 +5,6 @@
 
 #include "compare/dense.h"
 #include "fingerprint/fingerprint.h"
-#include "fingerprint/kept_answers.h"
 #include "fingerprint/sampling.h"
 
 namespace pedigree {

@@ -15,7 +15,6 @@ namespace {
 
 constexpr std::size_t most_neurons = 256;
 constexpr std::size_t fewer_neurons = 128;
-constexpr std::uint64_t all_experts = 8;
 constexpr std::size_t fewest_layers = 4;
 constexpr std::uint64_t budget = 17'000'000;   // bytes, of all experts and shared ones
 constexpr std::uint64_t bytes_a_response = 2;  // and as many for a row's exponent
@@ -89,11 +88,6 @@ bool all_finite(std::span<const float> values) {
 
 }  // namespace
 
-std::uint64_t experts_looked_at(std::uint64_t experts) {
-  const auto root = std::sqrt(static_cast<double>(experts));
-  return std::max(all_experts, static_cast<std::uint64_t>(std::ceil(1.5 * root)));
-}
-
 ExpertBudget expert_budget(const Model& model, std::size_t tokens, std::string_view salt) {
   const ExpertLayers layers(model, tokens, salt);
   const std::size_t wanted = std::min(layers.size(), fewest_layers);
@@ -142,7 +136,7 @@ std::string answer_scheme() {
 }
 
 std::string expert_scheme() {
-  return fmt::format("e{}:f{}:y{}:x{}", all_experts, fewer_neurons, fewest_layers, budget);
+  return fmt::format("e{}:f{}:y{}:x{}", most_whole_experts, fewer_neurons, fewest_layers, budget);
 }
 
 }  // namespace pedigree

@@ -17,10 +17,6 @@
 
 namespace pedigree {
 
-// Of so many experts of a layer: all up to eight; of more 1.5 √n of n, so that two models
-// whose experts were renumbered share some in nine of ten layers.
-std::uint64_t experts_looked_at(std::uint64_t experts);
-
 struct ExpertBudget {
   std::vector<FfnPlace> places = {};  // experts and shared ones, ascending
   std::size_t neurons = 0;            // of each, or all of up to twice as many
