@@ -93,6 +93,16 @@ Result<NeuronPairs> found_in_layer(const Side& few, int few_layer, const Side& m
 
 }  // namespace
 
+FfnMatch match_of(const BlockAgreement& agreement) {
+  return {.subject = agreement.subject,
+          .base = agreement.base,
+          .by_index = false,
+          .neurons = agreement.neurons,
+          .looked_up = agreement.looked_at,
+          .found = agreement.neurons.size(),
+          .in_part = agreement.in_part};
+}
+
 IndexPairs paired_head_rows(const Side& subject, const Side& base, const NeuronPairs& heads,
                             bool of_values, std::size_t most) {
   const Architecture& mine = subject.sketch.architecture;

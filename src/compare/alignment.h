@@ -20,8 +20,11 @@ struct FfnMatch {
   NeuronPairs neurons = {};   // when not by index: those that were found
   std::size_t looked_up = 0;  // neurons asked for their partner
   std::size_t found = 0;      // of these
+  bool in_part = false;       // some neurons were not at hand: who is not found may be there
   double distance = 0;        // ‖difference‖ over the root of both lengths, on what was sampled
 };
+
+FfnMatch match_of(const BlockAgreement& agreement);
 
 // Indices that stand against each other, place by place.
 struct IndexPairs {

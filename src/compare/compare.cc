@@ -8,8 +8,7 @@
 
 #include "compare/context.h"
 #include "compare/coverage.h"
-#include "compare/expert_lookup.h"
-#include "compare/expert_matches.h"
+#include "compare/expert_alignment.h"
 #include "compare/identity.h"
 #include "compare/kind.h"
 #include "compare/moved_neurons.h"
@@ -228,31 +227,11 @@ class Comparer {
     return std::nullopt;
   }
 
-  // Which block is which, once the layers are mapped. After a rotation the search has said it.
   std::optional<Problem> find_experts(Descent& descent) {
-    Alignment& alignment = descent.alignment;
-    auto mine = ffn_sketch(subject_, base_.sketch);
-    auto theirs = ffn_sketch(base_, subject_.sketch);
-    if (mine && theirs) {
-      mine = with_all_experts(std::move(*mine), subject_, *theirs);
-      if (mine) theirs = with_all_experts(std::move(*theirs), base_, *mine);
-    }
-    if (!mine) return mine.error();
-    if (!theirs) return theirs.error();
-    const FfnPairs pairs(std::move(*mine), std::move(*theirs));
-    if (alignment.hidden_by_index) {
-      alignment.experts = indexed_matches(pairs, alignment.layers, Seen::weights, options_.threads);
-      auto found =
-          look_up_experts(subject_, base_, alignment.layers, alignment.experts, options_.threads);
-      if (!found) return std::move(found.error());
-      auto evidence = lookup_evidence(*found, 0);
-      const bool all_known = found->needs_weights && !alignment.experts.empty();
-      if (evidence && !all_known) note_once(std::move(*evidence));
-      std::ranges::move(found->matches, std::back_inserter(alignment.experts));
-    }
-    auto findings = expert_findings(subject_, base_, alignment, pairs);
-    if (!findings) return std::move(findings.error());
-    descent.experts = std::move(*findings);
+    auto aligned = align_experts(subject_, base_, descent.alignment, options_);
+    if (!aligned) return std::move(aligned.error());
+    std::ranges::for_each(aligned->lookups, [this](Evidence& each) { note_once(std::move(each)); });
+    descent.experts = std::move(aligned->findings);
     std::ranges::move(descent.experts.evidence, std::back_inserter(result_.evidence));
     ffn_is_new_ = !descent.experts.carried;
     return std::nullopt;
@@ -348,13 +327,17 @@ class Comparer {
     std::vector<Witness> witnesses;
     const auto depth = static_cast<int>(
         std::min(subject_.sketch.architecture.layers, base_.sketch.architecture.layers));
-    for (int i = 0; i < depth; ++i) {
-      auto witness = found_.blocks->witness(i, i);
-      if (witness) witnesses.push_back(std::move(*witness));
-    }
-    const double map_tries =
-        found_.blocks->log10_maps(static_cast<int>(subject_.sketch.architecture.layers),
-                                  static_cast<int>(base_.sketch.architecture.layers));
+    const auto add_witnesses = [&](const FfnPairs& blocks) {
+      for (int i = 0; i < depth; ++i) {
+        auto witness = blocks.witness(i, i);
+        if (witness) witnesses.push_back(std::move(*witness));
+      }
+      return blocks.log10_maps(static_cast<int>(subject_.sketch.architecture.layers),
+                               static_cast<int>(base_.sketch.architecture.layers));
+    };
+    double map_tries = add_witnesses(*found_.blocks);
+    // Samples of blocks of unlike size may share too little, where answers do not.
+    if (witnesses.empty() && found_.answered) map_tries = add_witnesses(*found_.answered);
     return power_of(
         witnesses,
         certain - map_tries -

@@ -33,6 +33,7 @@ Cover cover_of_block(const LayerGroups& layer, const FfnPlace& few,
     }
     const auto size = neurons_of(many_blocks, layer.subject_is_many ? match.subject : match.base);
     cover.all_looked_up = cover.all_looked_up && match.looked_up >= size;
+    cover.in_part = cover.in_part || match.in_part || !layer.complete;
     cover.looked_up += match.looked_up;
     cover.found += match.neurons.size();
     estimate += share_of(match) * static_cast<double>(size);
@@ -57,8 +58,8 @@ bool Cover::is_division() const { return number(targets) >= nearly_all * number(
 bool Cover::some_are_new() const { return number(found) < plainly_less * number(looked_up); }
 
 bool Cover::is_incomplete() const {
-  return found > 0 && all_looked_up && number(found) >= nearly_all * number(looked_up) &&
-         covered < plainly_less;
+  return found > 0 && all_looked_up && !in_part &&
+         number(found) >= nearly_all * number(looked_up) && covered < plainly_less;
 }
 
 Cover cover_of(const std::vector<LayerGroups>& layers, const FfnPairs& pairs) {
@@ -72,6 +73,7 @@ Cover cover_of(const std::vector<LayerGroups>& layers, const FfnPairs& pairs) {
       total.looked_up += cover.looked_up;
       total.found += cover.found;
       total.targets += cover.targets;
+      total.in_part = total.in_part || cover.in_part;
       total.all_looked_up = total.all_looked_up && cover.all_looked_up;
     }
   }

@@ -14,6 +14,7 @@ struct Cover {
   std::size_t found = 0;      // of these, in the dense block
   std::size_t targets = 0;    // different ones among their partners
   bool all_looked_up = true;
+  bool in_part = false;  // neurons or experts were not at hand: shares would say too little
 
   bool is_division() const;  // next to no neuron stands in two experts
   bool some_are_new() const;

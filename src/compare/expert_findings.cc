@@ -55,8 +55,10 @@ class Finder {
     many_is_subject_ = layers_.front().subject_is_many;
     report();
     note_map();
-    // Rotated coordinates cannot be subtracted.
-    if (alignment_.hidden_by_index) {
+    complete_ = std::ranges::all_of(layers_, &LayerGroups::complete);
+    // Rotated coordinates cannot be subtracted; and some of many experts around their mean
+    // lie like copies of it.
+    if (alignment_.hidden_by_index && complete_) {
       if (auto problem = find_origin()) return std::unexpected(std::move(*problem));
     }
     if (std::ranges::all_of(layers_, &LayerGroups::few_is_dense)) {
@@ -156,7 +158,7 @@ class Finder {
 
   void find_upcycling() {
     const Cover cover = cover_of(layers_, pairs_);
-    if (findings_.report) findings_.report->covered = cover.covered;
+    if (findings_.report && !cover.in_part) findings_.report->covered = cover.covered;
     if (combined_) {
       findings_.mechanisms = {"pruned"};
       findings_.transforms = {"expert-average"};
@@ -165,7 +167,7 @@ class Finder {
     }
     findings_.mechanisms = {"moe-upcycled"};
     name_upcycling(cover);
-    if (many_is_subject_) findings_.kept_ffn = cover.covered;
+    if (many_is_subject_ && !cover.in_part) findings_.kept_ffn = cover.covered;
     if (!cover.is_incomplete()) return;
     findings_.mechanisms.emplace_back("pruned");
     findings_.sign =
@@ -181,7 +183,7 @@ class Finder {
     }
     findings_.transforms.emplace_back(cover.is_division() ? "expert-split" : "expert-copy");
     if (!cover.is_division()) findings_.transforms.emplace_back("neuron-permute");
-    if (!alignment_.hidden_by_index) return;
+    if (!alignment_.hidden_by_index || cover.in_part) return;
     if (cover.some_are_new()) findings_.transforms.emplace_back("neurons-added");
     findings_.evidence.push_back({.statistic = "expert-cover/1",
                                   .outcome = Evidence::Outcome::measured,
@@ -206,6 +208,8 @@ class Finder {
       findings_.transforms.emplace_back("neuron-permute");
       findings_.reparametrised = true;
     }
+    // The counterpart of an expert may be one of those that could not be looked at.
+    if (!complete_) return;
     if (!as_many) {
       find_fewer_experts();
       return;
@@ -261,6 +265,7 @@ class Finder {
   bool many_is_subject_ = true;
   bool repeated_ = false;
   bool combined_ = false;
+  bool complete_ = true;  // of all layers all blocks could be looked at
 };
 
 }  // namespace

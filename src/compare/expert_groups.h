@@ -14,8 +14,9 @@ namespace pedigree {
 struct LayerGroups {
   std::pair<int, int> layers = {};
   bool subject_is_many = true;
-  std::size_t many = 0;  // blocks that were asked
+  std::size_t many = 0;  // blocks in full, whether or not they could be looked at
   std::size_t few = 0;
+  bool complete = true;  // all of them could be
   bool few_is_dense = false;
   std::map<FfnPlace, std::vector<FfnMatch>> groups = {};  // nearest first
 
@@ -29,6 +30,9 @@ struct LayerGroups {
 // that one alone, and `matches` keeps no other.
 std::vector<LayerGroups> grouped_experts(const LayerMap& layers, const FfnPairs& pairs,
                                          std::vector<FfnMatch>& matches);
+
+// Are all blocks of layers that hold experts at hand? A sketch keeps some of many experts.
+bool holds_all_experts(const FfnSketch& blocks);
 
 // Share of the neurons looked at that have their partner in the other block.
 double share_of(const FfnMatch& match);

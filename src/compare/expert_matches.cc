@@ -47,17 +47,6 @@ struct Separation {
   double relative() const { return size > 0 ? std::sqrt(squares / size) : 2; }
 };
 
-Matrix answers_at(const Responses& answers, std::span<const std::size_t> units, std::size_t tokens,
-                  std::span<const std::size_t> places) {
-  Matrix part(units.size(), places.size());
-  for (std::size_t i = 0; i < part.rows; ++i) {
-    for (std::size_t j = 0; j < part.cols; ++j) {
-      part.at(i, j) = static_cast<double>(answers.values[units[i] * tokens + places[j]]);
-    }
-  }
-  return part;
-}
-
 // The blocks of one layer pair, the side with more of them first.
 struct LayerBlocks {
   BlockList many = {};
@@ -200,6 +189,17 @@ std::size_t most_in_a_layer(const std::vector<FfnPlace>& places) {
 
 }  // namespace
 
+Matrix answers_at(const Responses& answers, std::span<const std::size_t> units, std::size_t tokens,
+                  std::span<const std::size_t> places) {
+  Matrix part(units.size(), places.size());
+  for (std::size_t i = 0; i < part.rows; ++i) {
+    for (std::size_t j = 0; j < part.cols; ++j) {
+      part.at(i, j) = static_cast<double>(answers.values[units[i] * tokens + places[j]]);
+    }
+  }
+  return part;
+}
+
 double block_distance(const FfnPairs& pairs, int subject_block, int base_block, Seen by) {
   const Fingerprint& mine = pairs.subject().sketch;
   const Fingerprint& theirs = pairs.base().sketch;
@@ -251,6 +251,7 @@ Result<FfnSketch> with_all_experts(FfnSketch blocks, const Side& side, const Ffn
     blocks.places.push_back(place);
   }
   blocks.sketch.architecture.layers = blocks.places.size();
+  blocks.has_all_experts = true;
   return blocks;
 }
 

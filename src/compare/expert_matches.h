@@ -5,6 +5,8 @@
 // side with more blocks in a layer is asked; each of its blocks has one answer.
 #pragma once
 
+#include <cstddef>
+#include <span>
 #include <vector>
 
 #include "compare/alignment.h"
@@ -22,6 +24,10 @@ enum class Seen { weights, answers };
 
 // ‖x − y‖ over the root of ‖x‖‖y‖, on what two blocks both sampled; 2 when nothing.
 double block_distance(const FfnPairs& pairs, int subject_block, int base_block, Seen by);
+
+// Answers of some units at some tokens, by their places.
+Matrix answers_at(const Responses& answers, std::span<const std::size_t> units, std::size_t tokens,
+                  std::span<const std::size_t> places);
 
 // The next candidate must be this much farther for a block to be clearly the nearest.
 inline constexpr double clearly_nearer = 0.7;

@@ -3,9 +3,12 @@
 #include <Eigen/Dense>
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <map>
+#include <optional>
 
 #include "compare/dense.h"
+#include "compare/expert_matches.h"
 #include "compare/neuron_lookup.h"
 
 namespace pedigree {
@@ -67,6 +70,61 @@ Differences indexed_differences(const FfnPairs& pairs, const std::vector<FfnMatc
       std::ranges::all_of(all, [&](const auto& each) { return each.size() == all.front().size(); });
   if (!alike) all.clear();
   return all;
+}
+
+// Neurons of which all blocks of the group, and the one, have answers.
+std::vector<std::uint64_t> units_in_common(const FfnPairs& pairs,
+                                           const std::vector<FfnMatch>& matches) {
+  std::optional<std::vector<std::uint64_t>> common;
+  const auto narrow = [&](const FfnSketch& blocks, const FfnPlace& place) {
+    const Responses* answers = blocks.sketch.response("ffn.up", blocks.number_of(place));
+    std::vector<std::uint64_t> both;
+    if (answers != nullptr && common) {
+      std::ranges::set_intersection(*common, answers->units, std::back_inserter(both));
+    } else if (answers != nullptr) {
+      both = answers->units;
+    }
+    common = std::move(both);
+  };
+  for (const FfnMatch& match : matches) {
+    narrow(pairs.subject(), match.subject);
+    narrow(pairs.base(), match.base);
+  }
+  return common.value_or(std::vector<std::uint64_t>{});
+}
+
+Matrix answers_to(const Fingerprint& sketch, const Responses& answers,
+                  const std::vector<std::uint64_t>& units, const std::vector<std::size_t>& tokens) {
+  return answers_at(answers, shared_places(answers.units, units).subject, sketch.tokens.size(),
+                    tokens);
+}
+
+// Answers are sums over rows times the same tokens, so that what holds of rows holds of them.
+Differences answered_differences(const FfnPairs& pairs, const std::vector<FfnMatch>& matches,
+                                 bool subject_is_many) {
+  const Fingerprint& mine = pairs.subject().sketch;
+  const Fingerprint& theirs = pairs.base().sketch;
+  const CommonTokens tokens = common_tokens(mine, theirs);
+  const auto units = units_in_common(pairs, matches);
+  if (units.size() < fewest_common) return {};
+  Differences all(matches.size());
+  for (std::size_t k = 0; k < matches.size(); ++k) {
+    for (const char* role : {"ffn.gate", "ffn.up"}) {
+      const Responses* a = mine.response(role, pairs.subject().number_of(matches[k].subject));
+      const Responses* b = theirs.response(role, pairs.base().number_of(matches[k].base));
+      if (a == nullptr || b == nullptr) continue;
+      append_difference(answers_to(mine, *a, units, tokens.subject_places),
+                        answers_to(theirs, *b, units, tokens.base_places), subject_is_many ? 1 : -1,
+                        all[k]);
+    }
+  }
+  return all;
+}
+
+// Are there values of the blocks themselves?
+bool has_values(const FfnPairs& pairs) {
+  return std::ranges::any_of(pairs.subject().sketch.blocks,
+                             [](const Block& block) { return !block.values.empty(); });
 }
 
 // By neuron of the one block, the links of every block of the group to it, in their order.
@@ -181,7 +239,8 @@ Result<Rays> rays_around(const Side& subject, const Side& base, const FfnPairs& 
                          const std::vector<FfnMatch>& matches, bool subject_is_many) {
   const auto by_index = std::ranges::count_if(matches, &FfnMatch::by_index);
   if (by_index == static_cast<std::ptrdiff_t>(matches.size())) {
-    return rays_of(indexed_differences(pairs, matches, subject_is_many));
+    return rays_of(has_values(pairs) ? indexed_differences(pairs, matches, subject_is_many)
+                                     : answered_differences(pairs, matches, subject_is_many));
   }
   if (by_index > 0 || subject.weights == nullptr || base.weights == nullptr) return Rays{};
   const auto differences = found_differences(subject, base, matches, subject_is_many);

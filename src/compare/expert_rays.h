@@ -32,8 +32,8 @@ struct Rays {
 Rays rays_of(const std::vector<std::vector<double>>& differences);
 
 // The blocks of `matches` around the one of the other side that all of them name: on the
-// sampled sub-blocks where they go by index; where they were looked up, on the
-// neurons that all of them hold, read from weights.
+// sampled sub-blocks, or on the answers where there are none, as far as they go by index; where
+// they were looked up, on the neurons that all of them hold, read from weights.
 Result<Rays> rays_around(const Side& subject, const Side& base, const FfnPairs& pairs,
                          const std::vector<FfnMatch>& matches, bool subject_is_many);
 

@@ -19,18 +19,6 @@ std::vector<std::uint64_t> token_rows(const Fingerprint& sketch) {
   return rows;
 }
 
-// What a sketch keeps of answers: what neurons read, by gate and up.
-void add_read_answers(const NeuronAnswers& seen, int block, std::vector<Responses>& responses) {
-  const auto add = [&](FfnPart part, const std::vector<float>& values) {
-    responses.push_back({.role = std::string(role_of(FfnPlace::Kind::dense, part)),
-                         .layer = block,
-                         .units = seen.neurons,
-                         .values = values});
-  };
-  if (seen.gated) add(FfnPart::gate, seen.first);
-  add(FfnPart::up, seen.gated ? seen.second : seen.first);
-}
-
 const Block* smallest_up(const Fingerprint& sketch) {
   const Block* smallest = nullptr;
   for (const FfnPlace& place : ffn_places(sketch)) {
@@ -125,6 +113,17 @@ Result<FfnSketch> ffn_sketch(const Side& side, const Fingerprint& other) {
   std::erase_if(blocks.sketch.responses,
                 [&](const Responses& each) { return read_again.contains(each.layer); });
   return blocks;
+}
+
+void add_read_answers(const NeuronAnswers& seen, int block, std::vector<Responses>& responses) {
+  const auto add = [&](FfnPart part, const std::vector<float>& values) {
+    responses.push_back({.role = std::string(role_of(FfnPlace::Kind::dense, part)),
+                         .layer = block,
+                         .units = seen.neurons,
+                         .values = values});
+  };
+  if (seen.gated) add(FfnPart::gate, seen.first);
+  add(FfnPart::up, seen.gated ? seen.second : seen.first);
 }
 
 std::optional<Problem> add_answers(FfnSketch& blocks, const Side& side, unsigned threads,

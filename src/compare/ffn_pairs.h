@@ -22,6 +22,7 @@ namespace pedigree {
 struct FfnSketch {
   Fingerprint sketch = {};
   std::vector<FfnPlace> places = {};  // of its layer i, ascending
+  bool has_all_experts = false;       // known to; a sketch may keep some of a layer's
 
   // Its layers that are blocks of `layer`: [first, second).
   std::pair<int, int> blocks_of(int layer) const;
@@ -37,6 +38,10 @@ Result<FfnSketch> ffn_sketch(const Side& side, const Fingerprint& other);
 // the sketch; a fingerprint keeps those of dense blocks only.
 std::optional<Problem> add_answers(FfnSketch& blocks, const Side& side, unsigned threads,
                                    const Progress& progress);
+
+// What a sketch keeps of answers: what neurons read, by gate and up, as those of block number
+// `block`.
+void add_read_answers(const NeuronAnswers& seen, int block, std::vector<Responses>& responses);
 
 class FfnPairs {
  public:

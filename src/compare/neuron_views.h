@@ -20,8 +20,11 @@ struct NeuronViews {
   FfnPlace place = {};
   std::vector<std::uint64_t> neurons = {};  // indices in the block, ascending
   Matrix first = {};
-  Matrix second = {};  // less what the first explains within each neuron
-  bool gated = true;   // then a neuron may carry either sign in the second
+  Matrix second = {};              // less what the first explains within each neuron
+  bool gated = true;               // then a neuron may carry either sign in the second
+  std::uint64_t full_neurons = 0;  // of the block; 0 where it is not known
+
+  bool is_in_part() const { return neurons.size() < full_neurons; }
 };
 
 // The answers at some of their tokens, each neuron's centred over them, and the second
@@ -51,5 +54,12 @@ Result<ViewsOfBoth> views_of_both(const Side& subject, const Side& base, const C
 // where the other side has none. Of over 128 blocks those of evenly spread layers,
 // where both models have the same number of layers.
 std::vector<FfnPlace> viewed_places(const Model& model, const Fingerprint& other);
+
+// The same beside a fingerprint: of experts also those whose numbers it keeps, in the layers
+// where it keeps some.
+std::vector<FfnPlace> places_beside(const Model& model, const Fingerprint& stored);
+
+// Of the block that was asked; what a sketch keeps of a layer's own says so itself.
+std::uint64_t full_neurons(const Fingerprint& sketch, const NeuronAnswers& block);
 
 }  // namespace pedigree

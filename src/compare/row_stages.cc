@@ -50,6 +50,12 @@ bool any_comparable(const CoupledSide& subject, const CoupledSide& base) {
   });
 }
 
+bool holds_own_blocks(const Side& side) {
+  const auto places = side.weights != nullptr ? ffn_places(*side.weights) : ffn_places(side.sketch);
+  return std::ranges::any_of(
+      places, [](const FfnPlace& place) { return place.kind == FfnPlace::Kind::dense; });
+}
+
 // Rows less what the first explains within each neuron.
 NeuronViews views_in_basis(const CoupledNeurons& neurons, Matrix first, Matrix second) {
   NeuronViews views{.place = {.layer = neurons.layer},
@@ -79,17 +85,14 @@ class Stages {
                   "The two have residual streams of different widths, which no change of basis "
                   "turns into each other.");
     }
+    if (!holds_own_blocks(subject_) || !holds_own_blocks(base_)) return not_of_experts();
     for (const Side* side : {&subject_, &base_}) {
       if (const std::string lacking = lacking_in(*side); !lacking.empty()) return without(lacking);
     }
     auto subject = read(subject_);
     auto base = read(base_);
     if (!subject || !base) return give_up(subject ? base.error() : subject.error());
-    if (!any_comparable(*subject, *base)) {
-      return note(Outcome::not_applicable,
-                  "Couplings need feed-forward blocks of their own in the layers of both sides, "
-                  "gated or plain on both.");
-    }
+    if (!any_comparable(*subject, *base)) return not_of_experts();
     recovered(*subject, *base);
     if (search_.problem || search_.stage) return;
     for (auto& [neurons, side] : {std::pair(&*subject, &subject_), std::pair(&*base, &base_)}) {
@@ -118,6 +121,12 @@ class Stages {
                                 .outcome = outcome,
                                 .stage = "couplings",
                                 .because = std::move(because)});
+  }
+
+  void not_of_experts() {
+    note(Outcome::not_applicable,
+         "Couplings need feed-forward blocks of their own in the layers of both sides, gated or "
+         "plain on both.");
   }
 
   // In words; empty where the side has all that couplings need.
@@ -236,6 +245,7 @@ class Stages {
     search_.evidence.push_back(std::move(evidence));
     judge(found.seen, p, "couplings", subject, base);
     if (!search_.stage) {
+      if (search_.blocks->any_experts()) return;  // which couplings say nothing of
       search_.all_stages_ran = true;
       search_.missing.clear();
       return;

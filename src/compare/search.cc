@@ -11,6 +11,7 @@
 #include "compare/expert_matches.h"
 #include "compare/faint.h"
 #include "compare/ffn_pairs.h"
+#include "compare/kept_experts.h"
 #include "compare/layer_pairs.h"
 #include "compare/row_stages.h"
 #include "compare/two_view_stage.h"
@@ -237,22 +238,32 @@ class Searcher {
     return true;
   }
 
-  // With the answers of experts, which only their weights give.
+  // With the answers of experts, which weights give and a deep part keeps.
   bool prepare_answers() {
     if (!blocks_->any_experts()) return true;
+    if (go_by_kept_answers(subject_, base_)) return prepare_kept_answers();
     FfnSketch mine = blocks_->subject();
     FfnSketch theirs = blocks_->base();
     for (auto& [sketch, side] : {std::pair(&mine, &subject_), std::pair(&theirs, &base_)}) {
       auto problem = add_answers(*sketch, *side, options_.threads, options_.progress);
       if (problem) return give_up(*problem);
     }
-    answering_ = std::make_unique<FfnPairs>(std::move(mine), std::move(theirs));
+    search_.answered = std::make_shared<const FfnPairs>(std::move(mine), std::move(theirs));
+    return true;
+  }
+
+  bool prepare_kept_answers() {
+    auto mine = answered_blocks(subject_, base_, options_);
+    if (!mine) return give_up(mine.error());
+    auto theirs = answered_blocks(base_, subject_, options_);
+    if (!theirs) return give_up(theirs.error());
+    search_.answered = std::make_shared<const FfnPairs>(std::move(*mine), std::move(*theirs));
     return true;
   }
 
   bool by_responses() {
     if (search_.problem || !prepare_answers()) return false;
-    const FfnPairs& answers = answering_ ? *answering_ : *blocks_;
+    const FfnPairs& answers = search_.answered ? *search_.answered : *blocks_;
     const auto tokens = common_tokens(subject_.sketch, base_.sketch);
     if (tokens.subject_rows.size() < fewest_tokens) {
       note({.statistic = "response-pairing/1",
@@ -285,7 +296,8 @@ class Searcher {
     if (blocks_->any_experts() && total.witnesses == 0) {
       evidence.outcome = Outcome::insufficient;
       evidence.because =
-          "A fingerprint keeps no answers of experts; their weights are needed to pair them.";
+          "No answers of experts are at hand of one side; its weights, or a deep part that keeps "
+          "them, are needed to pair them.";
     }
     note(std::move(evidence));
     if (p > certain) return false;
@@ -384,7 +396,6 @@ class Searcher {
   const CompareOptions& options_;
   LayerPairs pairs_;
   std::shared_ptr<const FfnPairs> blocks_;  // neurons by index, of layers and experts
-  std::unique_ptr<FfnPairs> answering_;     // with the answers of experts; null without experts
   double alternatives_;
   Search search_;
 };

@@ -26,7 +26,8 @@ struct Search {
   std::string missing = {};                     // what did not run, in words
   std::optional<Problem> problem = {};          // reading failed
   std::shared_ptr<const FfnPairs> blocks = {};  // feed-forward neurons by index, as they were tried
-  std::string doubt = {};                       // why nothing rejects, and yet `no` would be rash
+  std::shared_ptr<const FfnPairs> answered = {};  // by answers; null without experts
+  std::string doubt = {};                         // why nothing rejects, and yet `no` would be rash
   std::optional<double> power = {};  // least mean cosine that free signs would have shown
   bool power_in_place = false;       // of layers with the same number only
 };

@@ -319,7 +319,8 @@ TwoView two_view(const std::vector<NeuronViews>& subject, const std::vector<Neur
     result.blocks.push_back({.subject = subject[a].place,
                              .base = base[b].place,
                              .neurons = table.at(a, b),
-                             .looked_at = neurons});
+                             .looked_at = neurons,
+                             .in_part = subject[a].is_in_part() || base[b].is_in_part()});
   }
   map_layers(result);
   result.log10_maps = log10_maps_of(subject, base);

@@ -30,6 +30,7 @@ struct BlockAgreement {
   FfnPlace base = {};
   NeuronPairs neurons = {};
   std::size_t looked_at = 0;  // neurons of the block that has fewer
+  bool in_part = false;       // of one block only some neurons were at hand
 };
 
 struct TwoView {

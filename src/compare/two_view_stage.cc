@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 #include "compare/bounds.h"
 #include "compare/ffn_pairs.h"
+#include "compare/kept_experts.h"
 #include "compare/neuron_views.h"
 
 namespace pedigree {
@@ -37,14 +39,7 @@ bool differently_built(const ViewsOfBoth& views) {
 std::vector<FfnMatch> matches_of(const TwoView& seen) {
   std::vector<FfnMatch> matches;
   matches.reserve(seen.blocks.size());
-  for (const BlockAgreement& block : seen.blocks) {
-    matches.push_back({.subject = block.subject,
-                       .base = block.base,
-                       .by_index = false,
-                       .neurons = block.neurons,
-                       .looked_up = block.looked_at,
-                       .found = block.neurons.size()});
-  }
+  std::ranges::transform(seen.blocks, std::back_inserter(matches), match_of);
   return matches;
 }
 
@@ -81,8 +76,8 @@ class Stage {
  private:
   void not_kept(const Side& side) {
     search_.missing = has_experts(side.sketch) && !side.sketch.deep_scheme.empty()
-                          ? "a fingerprint keeps no answers of experts, and it was all there was "
-                            "of one side"
+                          ? "a fingerprint of an earlier kind, which keeps no answers of "
+                            "experts, was all there was of one side"
                           : "a fingerprint without its deep part was all there was of one side";
   }
 
@@ -126,7 +121,13 @@ class Stage {
     const TwoView seen = two_view(views.subject, views.base, duplicates, options_.threads);
     const bool gated = any_gated(views.subject) && any_gated(views.base);
     judge(seen, gated ? "gate and up responses" : "what a neuron reads and what it writes");
-    search_.all_stages_ran = !search_.stage.has_value();
+    if (search_.stage) return;
+    search_.missing = kept_too_little(subject_, base_, views);
+    if (search_.missing.empty() && seen.control_cells == 0 && go_by_kept_answers(subject_, base_)) {
+      search_.missing =
+          "a fingerprint keeps answers of too few layers to judge a pair of them by the others";
+    }
+    search_.all_stages_ran = search_.missing.empty();
   }
 
   void judge(const TwoView& seen, std::string_view views) {

@@ -167,12 +167,32 @@ Responses Reader::read_responses(const Fields& fields, std::size_t tokens) const
   return item;
 }
 
+// Without a kind it is the layer's own block.
+void read_expert_place(const Fields& fields, NeuronAnswers& item) {
+  if (!fields.has("kind")) return;
+  const std::string kind = fields.text("kind");
+  if (kind != container::expert_kind && kind != container::shared_kind) {
+    malformed_fingerprint("a block is neither an expert nor a shared one");
+  }
+  const bool expert = kind == container::expert_kind;
+  item.place.kind = expert ? FfnPlace::Kind::expert : FfnPlace::Kind::shared;
+  item.place.expert = fields.layer("expert");
+  item.experts = fields.number("experts", container::most_experts);
+  item.full_neurons = fields.number("full_neurons");
+  if (expert &&
+      (item.place.expert < 0 || static_cast<std::uint64_t>(item.place.expert) >= item.experts)) {
+    malformed_fingerprint("an expert lies beyond those of its layer");
+  }
+}
+
 NeuronAnswers Reader::read_answers(const Fields& fields, std::size_t tokens) const {
   NeuronAnswers item = {.place = {.layer = fields.layer("layer")}, .gated = fields.truth("gated")};
-  item.neurons = sample(fields, "neurons", UINT64_MAX);
+  read_expert_place(fields, item);
+  const bool dense = item.place.kind == FfnPlace::Kind::dense;
+  item.neurons = sample(fields, "neurons", dense ? UINT64_MAX : item.full_neurons);
   const std::size_t count = item.neurons.size();
-  item.first = rows_of_halves(container::answer_name(item.place.layer, "first"), count, tokens);
-  item.second = rows_of_halves(container::answer_name(item.place.layer, "second"), count, tokens);
+  item.first = rows_of_halves(container::answer_name(item.place, "first"), count, tokens);
+  item.second = rows_of_halves(container::answer_name(item.place, "second"), count, tokens);
   return item;
 }
 
@@ -253,7 +273,7 @@ void Reader::read_deep(const Fields& fields, Fingerprint& fingerprint) const {
   }
   if (!std::ranges::is_sorted(fingerprint.answers, std::ranges::less_equal{},
                               &NeuronAnswers::place)) {
-    malformed_fingerprint("the deep part's layers do not ascend");
+    malformed_fingerprint("the deep part's blocks do not ascend");
   }
   if (fields.has("couplings"))
     fingerprint.couplings = read_couplings(Fields(fields.at("couplings")));

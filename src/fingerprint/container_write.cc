@@ -233,16 +233,27 @@ void Writer::write_responses() {
   json_.end_array();
 }
 
+// Of experts also how many there are, and of how many neurons.
+void write_expert_place(CanonicalJson& json, const NeuronAnswers& item) {
+  json.member("expert", item.place.expert);
+  json.member("experts", item.experts);
+  json.member("full_neurons", item.full_neurons);
+}
+
 void Writer::write_answers() {
   const std::size_t tokens = fingerprint_.tokens.size();
   json_.begin_array();
   for (const NeuronAnswers& item : fingerprint_.answers) {
-    const int layer = item.place.layer;
-    add_rows(container::answer_name(layer, "first"), item.neurons.size(), tokens, item.first);
-    add_rows(container::answer_name(layer, "second"), item.neurons.size(), tokens, item.second);
+    const bool dense = item.place.kind == FfnPlace::Kind::dense;
+    const bool expert = item.place.kind == FfnPlace::Kind::expert;
+    add_rows(container::answer_name(item.place, "first"), item.neurons.size(), tokens, item.first);
+    add_rows(container::answer_name(item.place, "second"), item.neurons.size(), tokens,
+             item.second);
     json_.begin_object();
+    if (!dense) write_expert_place(json_, item);
     json_.member("gated", item.gated);
-    json_.member("layer", layer);
+    if (!dense) json_.member("kind", expert ? container::expert_kind : container::shared_kind);
+    json_.member("layer", item.place.layer);
     json_.member("neurons", samples_.place(item.neurons));
     json_.end_object();
   }
@@ -402,6 +413,14 @@ std::string container::subject_name(std::string_view role, int layer, int expert
   name += role;
   if (expert >= 0) name += '.' + std::to_string(expert);
   return name;
+}
+
+std::string container::answer_name(const FfnPlace& place, std::string_view view) {
+  std::string name = "answer." + std::to_string(place.layer);
+  if (place.kind != FfnPlace::Kind::dense) name += ".moe";
+  if (place.kind == FfnPlace::Kind::shared) name += ".shared";
+  if (place.expert >= 0) name += '.' + std::to_string(place.expert);
+  return name + '.' + std::string(view);
 }
 
 std::string to_bytes(const Fingerprint& fingerprint) { return Writer(fingerprint).write(); }

@@ -15,6 +15,7 @@ namespace pedigree {
 namespace {
 
 constexpr std::size_t chunk_bytes = std::size_t{8} << 20U;
+constexpr std::uint64_t rows_at_once = 512;  // of a probe's matrix
 // Multiplications a neuron's strengths may take. In models of up to some 2,000 residual
 // dimensions that lets every probe in; at a width of 4096 the first four thousand rows.
 constexpr std::uint64_t most_values = std::uint64_t{1} << 24U;
@@ -102,10 +103,33 @@ struct ProbeRows {
   std::vector<double> weights = {};  // of their squares
 };
 
-class Couplers {  // the rows of one matrix
+// The rows of one matrix, a few at a time, and lists of neurons along them.
+class Couplers {
  public:
-  Couplers(const Matrix& rows, unsigned threads)
-      : turned_(turned(rows)), squares_(squares_of(rows)), width_(rows.cols), threads_(threads) {}
+  Couplers(std::size_t rows, std::vector<const Turned*> neurons, unsigned threads)
+      : neurons_(std::move(neurons)), rows_(rows), threads_(threads) {
+    squares_.reserve(rows);
+    for (const Turned* each : neurons_) along_.emplace_back(each->squares.size() * rows);
+  }
+
+  bool is_whole() const { return squares_.size() == rows_; }
+
+  // The next rows. A product does not depend on what stands beside it.
+  void add(const Matrix& next) {
+    const Floats turned_rows = turned(next);
+    for (std::size_t list = 0; list < neurons_.size(); ++list) {
+      const ProductShape shape{
+          .depth = next.cols, .rows = neurons_[list]->squares.size(), .cols = next.rows};
+      Floats products(shape.rows * shape.cols);
+      add_transposed_product(neurons_[list]->values, turned_rows, shape, products, threads_);
+      for (std::size_t i = 0; i < shape.rows; ++i) {
+        std::copy_n(products.data() + i * shape.cols, shape.cols,
+                    along_[list].data() + i * rows_ + squares_.size());
+      }
+    }
+    const auto squares = squares_of(next);
+    squares_.insert(squares_.end(), squares.begin(), squares.end());
+  }
 
   // `together` rows that follow each other in `rows` share one free factor.
   ProbeRows probe(std::vector<std::size_t> rows, std::size_t together) const {
@@ -119,17 +143,10 @@ class Couplers {  // the rows of one matrix
     return probe;
   }
 
-  // neurons × rows.
-  Floats along(const Turned& neurons) const {
-    const ProductShape shape{
-        .depth = width_, .rows = neurons.squares.size(), .cols = squares_.size()};
-    Floats products(shape.rows * shape.cols);
-    add_transposed_product(neurons.values, turned_, shape, products, threads_);
-    return products;
-  }
-
-  std::vector<double> strengths(const Turned& neurons, const Floats& along,
-                                const ProbeRows& probe) const {
+  // Of the neurons of one list.
+  std::vector<double> strengths(std::size_t list, const ProbeRows& probe) const {
+    const Turned& neurons = *neurons_[list];
+    const Floats& along = along_[list];
     double all = 0;
     for (std::size_t k = 0; k < probe.rows.size(); ++k) {
       all += squares_[probe.rows[k]] * probe.weights[k];
@@ -138,7 +155,7 @@ class Couplers {  // the rows of one matrix
     for (std::size_t i = 0; i < strengths.size(); ++i) {
       double shared = 0;
       for (std::size_t k = 0; k < probe.rows.size(); ++k) {
-        const auto value = static_cast<double>(along[i * squares_.size() + probe.rows[k]]);
+        const auto value = static_cast<double>(along[i * rows_ + probe.rows[k]]);
         shared += value * value * probe.weights[k];
       }
       const double size = all * neurons.squares[i];
@@ -149,10 +166,11 @@ class Couplers {  // the rows of one matrix
   }
 
  private:
-  Floats turned_;
-  std::vector<double> squares_;
-  std::size_t width_;
+  std::vector<const Turned*> neurons_;  // owned by the caller
+  std::size_t rows_;
   unsigned threads_;
+  std::vector<double> squares_ = {};
+  std::vector<Floats> along_ = {};  // by list, neurons × rows
 };
 
 class Strengths {
@@ -169,9 +187,9 @@ class Strengths {
       const std::uint64_t units = reader.units(kind.role);
       if (units == 0 || units * model_.architecture.hidden > left) continue;
       left -= units * model_.architecture.hidden;
-      const auto rows = reader.read(kind.role, every(units));
-      if (!rows) return rows.error();
-      if (rows->rows > 0) add_columns(kind, *rows, {.first = first, .second = second}, columns);
+      Couplers couplers(units, {&first, &second}, threads_);
+      if (auto problem = read_rows(reader, kind.role, units, couplers)) return problem;
+      if (couplers.is_whole()) add_columns(kind, units, couplers, columns);
     }
     put(columns, found);
     return std::nullopt;
@@ -180,20 +198,25 @@ class Strengths {
  private:
   using Columns = std::map<Probe, std::pair<std::vector<double>, std::vector<double>>>;
 
-  struct Neurons {
-    const Turned& first;
-    const Turned& second;
-  };
+  // Windows of a matrix rather than all of it in binary64.
+  static std::optional<Problem> read_rows(const RowReader& reader, std::string_view role,
+                                          std::uint64_t units, Couplers& couplers) {
+    for (std::uint64_t begin = 0; begin < units; begin += rows_at_once) {
+      std::vector<std::uint64_t> some = every(std::min(rows_at_once, units - begin));
+      for (std::uint64_t& unit : some) unit += begin;
+      const auto rows = reader.read(role, some);
+      if (!rows) return rows.error();
+      if (rows->rows == 0) break;
+      couplers.add(*rows);
+    }
+    return std::nullopt;
+  }
 
-  void add_columns(const ProbeKind& kind, const Matrix& rows, const Neurons& neurons,
+  void add_columns(const ProbeKind& kind, std::size_t rows, const Couplers& couplers,
                    Columns& columns) const {
-    const Couplers couplers(rows, threads_);
-    const Floats by_first = couplers.along(neurons.first);
-    const Floats by_second = couplers.along(neurons.second);
-    for (const auto& [frequency, probe] : probes_of(couplers, rows.rows, kind.role)) {
+    for (const auto& [frequency, probe] : probes_of(couplers, rows, kind.role)) {
       columns[{.offset = kind.offset, .role = std::string(kind.role), .frequency = frequency}] = {
-          couplers.strengths(neurons.first, by_first, probe),
-          couplers.strengths(neurons.second, by_second, probe)};
+          couplers.strengths(0, probe), couplers.strengths(1, probe)};
     }
   }
 
@@ -315,10 +338,10 @@ std::vector<float> turned(const Matrix& rows) {
 
 std::vector<double> strengths(const Matrix& rows, const Matrix& probe, unsigned threads) {
   const Turned neurons(rows);
-  const Couplers couplers(probe, threads);
+  Couplers couplers(probe.rows, {&neurons}, threads);
+  couplers.add(probe);
   return couplers.strengths(
-      neurons, couplers.along(neurons),
-      {.rows = first_places(probe.rows), .weights = std::vector<double>(probe.rows, 1.0)});
+      0, {.rows = first_places(probe.rows), .weights = std::vector<double>(probe.rows, 1.0)});
 }
 
 Result<std::vector<CoupledNeurons>> coupled_neurons(const Model& model,

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/parallel.h"
+#include "fingerprint/deep_part.h"
 #include "fingerprint/lattice.h"
 #include "fingerprint/plan.h"
 #include "fingerprint/responses.h"
@@ -22,7 +23,6 @@ namespace pedigree {
 namespace {
 
 constexpr std::uint64_t most_distinct = 65'536;
-constexpr std::size_t deep_neurons = 256;
 
 bool all_finite(std::span<const float> values) {
   return std::ranges::all_of(values, [](float value) { return std::isfinite(value); });
@@ -306,50 +306,6 @@ const Gains* Fingerprint::gain(std::string_view role, int layer) const {
   return find_in(gains,
                  [&](const Gains& item) { return item.layer == layer && item.role == role; });
 }
-
-namespace {
-
-std::string answer_scheme() {
-  return fmt::format("c{}:t{}:a{}", deep_neurons, choosing_tokens, whole_below);
-}
-
-}  // namespace
-
-std::string deep_scheme_id() {
-  return fmt::format("pedigree-deep/2:{}:{}", answer_scheme(), coupling_scheme());
-}
-
-bool keeps_answers(const Fingerprint& fingerprint) {
-  return fingerprint.deep_scheme == deep_scheme_id() ||
-         fingerprint.deep_scheme == "pedigree-deep/1:" + answer_scheme();
-}
-
-bool keeps_couplings(const Fingerprint& fingerprint) {
-  return fingerprint.deep_scheme == deep_scheme_id() && fingerprint.couplings.has_value();
-}
-
-namespace {
-
-std::optional<Problem> add_deep_part(const Model& model, const FingerprintOptions& options,
-                                     Fingerprint& fingerprint) {
-  AnswerRequest request{.places = ffn_places(model), .chosen = deep_neurons};
-  std::erase_if(request.places,
-                [](const FfnPlace& place) { return place.kind != FfnPlace::Kind::dense; });
-  for (const SampledToken& token : fingerprint.tokens) request.tokens.push_back(token.row);
-  auto answers = neuron_answers(model, request, options.threads, options.progress);
-  if (!answers) return std::move(answers.error());
-  fingerprint.deep_scheme = deep_scheme_id();
-  fingerprint.answers = std::move(*answers);
-  std::erase_if(fingerprint.answers, [](const NeuronAnswers& block) {
-    return block.neurons.empty() || !all_finite(block.first) || !all_finite(block.second);
-  });
-  auto couplings = stored_couplings(model, options.threads, options.progress);
-  if (!couplings) return std::move(couplings.error());
-  fingerprint.couplings = std::move(*couplings);
-  return std::nullopt;
-}
-
-}  // namespace
 
 Result<Fingerprint> make_fingerprint(const Model& model, const FingerprintOptions& options) {
   Fingerprint fingerprint;

@@ -97,8 +97,8 @@ struct Fingerprint {
   std::vector<Moments> moments = {};      // by (layer, role, expert)
   std::optional<TokenizerSketch> tokenizer = {};
   std::optional<ModelDigests> digests = {};  // when a full pass was made
-  // The deep part: neurons' answers to `tokens`, by layer, couplings between neurons, and
-  // the scheme that chose the neurons; empty without it.
+  // The deep part: neurons' answers to `tokens`, by place, couplings between neurons, and
+  // the scheme that chose blocks and neurons; empty without it.
   std::string deep_scheme = {};
   std::vector<NeuronAnswers> answers = {};
   std::optional<StoredCouplings> couplings = {};  // not kept before pedigree-deep/2
@@ -124,9 +124,11 @@ struct FingerprintOptions {
 // Names every parameter of the deep part that can move a number.
 std::string deep_scheme_id();
 
-// Does the deep part hold answers, or couplings, that ours can be compared with? Answers of
-// pedigree-deep/1 are ours too.
+// Does the deep part hold answers, of layers' own blocks or of experts, or couplings, that ours
+// can be compared with? Earlier schemes keep the same: pedigree-deep/2 no answers of experts,
+// pedigree-deep/1 no couplings either.
 bool keeps_answers(const Fingerprint& fingerprint);
+bool keeps_expert_answers(const Fingerprint& fingerprint);
 bool keeps_couplings(const Fingerprint& fingerprint);
 
 Result<Fingerprint> make_fingerprint(const Model& model, const FingerprintOptions& options = {});

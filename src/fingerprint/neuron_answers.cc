@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <map>
 
 #include "base/parallel.h"
 #include "fingerprint/responses.h"
@@ -69,10 +70,10 @@ Floats answers(std::span<const float> rows, std::span<const float> questions, st
 
 Result<std::vector<std::uint64_t>> chosen_neurons(const Model& model, const CanonicalTensor& reader,
                                                   std::span<const float> inputs,
-                                                  std::size_t count) {
+                                                  const AnswerRequest& request) {
   std::vector<std::uint64_t> neurons(reader.rows);
   for (std::size_t i = 0; i < neurons.size(); ++i) neurons[i] = i;
-  if (reader.rows <= whole_below || reader.rows <= count) return neurons;
+  if (reader.rows <= std::max<std::uint64_t>(request.whole, request.chosen)) return neurons;
   const std::size_t width = reader.cols;
   const auto some = inputs.subspan(0, std::min(inputs.size(), choosing_tokens * width));
   std::vector<double> size(reader.rows);
@@ -89,7 +90,7 @@ Result<std::vector<std::uint64_t>> chosen_neurons(const Model& model, const Cano
                   });
   if (problem) return std::unexpected(std::move(*problem));
   std::ranges::stable_sort(neurons, std::greater{}, [&](std::uint64_t i) { return size[i]; });
-  neurons.resize(count);
+  neurons.resize(request.chosen);
   std::ranges::sort(neurons);
   return neurons;
 }
@@ -125,6 +126,16 @@ bool has_gate(const Model& model, const FfnPlace& place) {
   return find_part(model, place, FfnPart::gate) != nullptr;
 }
 
+std::map<int, std::uint64_t> experts_by_layer(const Model& model) {
+  std::map<int, std::uint64_t> experts;
+  for (const FfnPlace& place : ffn_places(model)) {
+    if (place.kind != FfnPlace::Kind::expert || place.expert < 0) continue;
+    std::uint64_t& count = experts[place.layer];
+    count = std::max(count, static_cast<std::uint64_t>(place.expert) + 1);
+  }
+  return experts;
+}
+
 // `found` knows its place; `wanted` is null for the neurons with the largest first answers.
 std::optional<Problem> answer(const Model& model, const AnswerRequest& request,
                               const Questions& questions, const std::vector<std::uint64_t>* wanted,
@@ -142,7 +153,7 @@ std::optional<Problem> answer(const Model& model, const AnswerRequest& request,
   }
   const auto inputs = scaled_by_gain(model, "ffn.norm", found.place.layer, questions.read);
   if (!inputs) return inputs.error();
-  auto neurons = wanted == nullptr ? chosen_neurons(model, *first, *inputs, request.chosen)
+  auto neurons = wanted == nullptr ? chosen_neurons(model, *first, *inputs, request)
                                    : Result<std::vector<std::uint64_t>>(*wanted);
   if (!neurons) return std::move(neurons.error());
   auto one = read_answers(model, *first, *neurons, *inputs);
@@ -150,6 +161,7 @@ std::optional<Problem> answer(const Model& model, const AnswerRequest& request,
   auto other = found.gated ? read_answers(model, *up, *neurons, *inputs)
                            : written_answers(model, *down, *neurons, questions.written);
   if (!other) return std::move(other.error());
+  found.full_neurons = first->rows;
   found.neurons = std::move(*neurons);
   found.first = std::move(*one);
   found.second = std::move(*other);
@@ -161,7 +173,14 @@ std::optional<Problem> answer(const Model& model, const AnswerRequest& request,
 Result<std::vector<NeuronAnswers>> neuron_answers(const Model& model, const AnswerRequest& request,
                                                   unsigned threads, const Progress& progress) {
   std::vector<NeuronAnswers> blocks(request.places.size());
-  for (std::size_t i = 0; i < blocks.size(); ++i) blocks[i].place = request.places[i];
+  const auto experts = experts_by_layer(model);
+  for (std::size_t i = 0; i < blocks.size(); ++i) {
+    blocks[i].place = request.places[i];
+    if (blocks[i].place.kind == FfnPlace::Kind::expert) {
+      const auto at = experts.find(blocks[i].place.layer);
+      if (at != experts.end()) blocks[i].experts = at->second;
+    }
+  }
   if (model.find("embed.tokens") == nullptr || request.tokens.empty() || blocks.empty()) {
     return blocks;
   }

@@ -26,6 +26,8 @@ inline constexpr std::size_t choosing_tokens = 16;
 struct NeuronAnswers {  // of the neurons looked at in one feed-forward block
   FfnPlace place = {};
   bool gated = true;
+  std::uint64_t full_neurons = 0;  // of the block
+  std::uint64_t experts = 0;       // of an expert's layer: one more than the largest number
   std::vector<std::uint64_t> neurons = {};  // indices in the block, ascending
   std::vector<float> first = {};            // neurons × tokens, row-major
   std::vector<float> second = {};
@@ -34,9 +36,10 @@ struct NeuronAnswers {  // of the neurons looked at in one feed-forward block
 struct AnswerRequest {
   std::vector<std::uint64_t> tokens = {};  // rows of the model's own token embedding
   std::vector<FfnPlace> places = {};
-  // By place: which neurons. When empty: all of a small block, else `chosen` of it.
+  // By place: which neurons. When empty: all of a block of up to `whole`, else `chosen` of it.
   std::vector<std::vector<std::uint64_t>> neurons = {};
   std::size_t chosen = 256;
+  std::uint64_t whole = whole_below;
 };
 
 // By place; without neurons where there is no such block, or no embedding. Choosing

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <utility>
 
@@ -89,6 +90,11 @@ std::vector<std::uint64_t> sampled_indices(const SamplingScheme& scheme, std::st
   for (const auto& [order, index] : kept) indices.push_back(index);
   std::ranges::sort(indices);
   return indices;
+}
+
+std::uint64_t experts_looked_at(std::uint64_t experts) {
+  const auto root = std::sqrt(static_cast<double>(experts));
+  return std::max(most_whole_experts, static_cast<std::uint64_t>(std::ceil(1.5 * root)));
 }
 
 }  // namespace pedigree

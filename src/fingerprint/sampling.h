@@ -31,4 +31,9 @@ std::uint64_t token_hash(const SamplingScheme& scheme, std::string_view token_by
 std::vector<std::uint64_t> sampled_indices(const SamplingScheme& scheme, std::string_view axis,
                                            std::uint64_t size, std::uint64_t count);
 
+// Of so many experts of a layer: all up to eight; of more 1.5 √n of n, so that two models
+// whose experts were renumbered share some in nine of ten layers.
+inline constexpr std::uint64_t most_whole_experts = 8;
+std::uint64_t experts_looked_at(std::uint64_t experts);
+
 }  // namespace pedigree

@@ -28,6 +28,14 @@ void hold_sizes(const Fingerprint& fingerprint) {
   for (const Responses& item : fingerprint.responses) {
     check(item.values.size() == item.units.size() * fingerprint.tokens.size(), "responses");
   }
+  for (const NeuronAnswers& item : fingerprint.answers) {
+    const std::size_t values = item.neurons.size() * fingerprint.tokens.size();
+    check(item.first.size() == values && item.second.size() == values, "answers");
+    if (item.place.kind != FfnPlace::Kind::expert) continue;
+    check(item.place.expert >= 0, "an expert without a number");
+    check(static_cast<std::uint64_t>(item.place.expert) < item.experts, "an expert too many");
+    check(item.neurons.empty() || item.neurons.back() < item.full_neurons, "a neuron too many");
+  }
   if (!fingerprint.couplings) return;
   for (const CoupledLayer& item : fingerprint.couplings->layers) {
     const std::size_t values = item.neurons.size() * item.probes.size();
@@ -51,6 +59,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto second = read_fingerprint(MemorySource("again", to_bytes(*first)));
   check(second.has_value(), "what was written cannot be read");
   check(second->blocks.size() == first->blocks.size(), "blocks were lost");
+  check(second->answers.size() == first->answers.size(), "answers were lost");
   check(second->couplings.has_value() == first->couplings.has_value(), "couplings were lost");
   return 0;
 }

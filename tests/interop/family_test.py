@@ -55,11 +55,22 @@ def faults(expected, report):
             yield f"nowhere is {words!r} said"
 
 
+def answers(report):
+    verdict = (report.get("comparisons") or [{}])[0].get("verdict", {})
+    return verdict.get("derived"), verdict.get("direction")
+
+
+def contradictions(by_weights, by_sketches):
+    """Less may be said than by weights, and nothing else."""
+    (derived, direction), (sketched, sketched_direction) = answers(by_weights), answers(by_sketches)
+    if sketched not in (derived, "inconclusive"):
+        yield f"derived is {sketched!r} by fingerprints, {derived!r} by weights"
+    if sketched_direction not in (direction, "undetermined"):
+        yield f"direction is {sketched_direction!r} by fingerprints, {direction!r} by weights"
+
+
 def faults_by_fingerprints(expected, by_weights, by_sketches):
-    derived = [(report.get("comparisons") or [{}])[0].get("verdict", {}).get("derived")
-               for report in (by_weights, by_sketches)]
-    if derived[1] not in (derived[0], "inconclusive"):
-        yield f"derived is {derived[1]!r} by fingerprints, {derived[0]!r} by weights"
+    yield from contradictions(by_weights, by_sketches)
     for fault in faults(expected.get("fingerprints", {}), by_sketches):
         yield "by fingerprints: " + fault
 
@@ -99,9 +110,18 @@ def main():
         sketches = fingerprinted(binary, folder, sorted({model for pair in pairs for model in pair}))
         reports = compared(binary, folder, pairs)
         sketched = compared(binary, folder, [(sketches[a], sketches[b]) for a, b in pairs])
+        experts = [(name, pair) for name, pair in zip(cases, pairs) if "-moe" in name]
+        mixed = {}
+        for of_weights in (0, 1):
+            half = [tuple(model if side == of_weights else sketches[model]
+                          for side, model in enumerate(pair)) for _, pair in experts]
+            for (name, _), report in zip(experts, compared(binary, folder, half) if half else []):
+                mixed.setdefault(name, []).append(report)
     failed = 0
     for (name, expected), report, sketch in zip(cases.items(), reports, sketched):
         wrong = [*faults(expected, report), *faults_by_fingerprints(expected, report, sketch)]
+        for by_one in mixed.get(name, []):
+            wrong += ["by one fingerprint: " + fault for fault in contradictions(report, by_one)]
         failed += bool(wrong)
         print(("FAIL " if wrong else "ok   ") + name + "".join(f"\n     {w}" for w in wrong))
     print(f"{len(cases) - failed} pairs as expected, {failed} not")

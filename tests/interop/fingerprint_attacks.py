@@ -73,6 +73,26 @@ def with_couplings(change=None, damage=None):
     return pack(canonical(value), tensors)
 
 
+def with_experts(change=None, damage=None):
+    """Answers of an expert, of a shared block and of a layer's own, of three neurons each."""
+    value, tensors = content(), arrays()
+    expert = {"expert": 5, "experts": 6, "full_neurons": 8, "gated": True, "kind": "expert", "layer": 0, "neurons": 1}
+    shared = dict(expert, expert=-1, experts=0, kind="shared")
+    own = {"gated": True, "layer": 1, "neurons": 1}
+    blocks = [expert, shared, own]
+    value["deep"] = {"couplings": {"layers": [], "pairs": []}, "layers": blocks,
+                     "scheme": "pedigree-deep/3:c256:t16:a512:e8:f128:y4:x17000000:l8:w1024:n512:p256:b8000000:m16777216"}
+    for name in ("answer.0.moe.5", "answer.0.moe.shared", "answer.1"):
+        for view in (".first", ".second"):
+            tensors[name + view] = ["F16", [3, 2], struct.pack("<e", 20000.0) * 6]
+            tensors[name + view + ".exponents"] = ["I16", [3], struct.pack("<3h", 3, -9, 14)]
+    if change:
+        change(blocks)
+    if damage:
+        damage(tensors)
+    return pack(canonical(value), tensors)
+
+
 def canonical(value):
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
@@ -167,6 +187,16 @@ def attacks():
     yield "product-infinite", with_couplings(damage=lambda t: t["product.0.1.first-first"].__setitem__(2, infinite * 9)), "Infinity would spread through every view."
     yield "product-missing", with_couplings(damage=lambda t: t.pop("product.0.1.second-first")), "One of the three products is not there."
     yield "strength-wrong-shape", with_couplings(damage=lambda t: t.update({"strength.1.first": ["F16", [9], b"\0" * 18]})), "A list where neurons × probes belong."
+    yield "expert-beyond", with_experts(lambda v: v[0].update(expert=6)), "The seventh of six experts."
+    yield "expert-unnumbered", with_experts(lambda v: v[0].update(expert=-1)), "An expert without a number."
+    yield "experts-many", with_experts(lambda v: v[0].update(experts=2 ** 40)), "More experts than any layer holds."
+    yield "expert-kind", with_experts(lambda v: v[0].update(kind="router")), "A block that is neither an expert nor a shared one."
+    yield "expert-uncounted", with_experts(lambda v: v[0].pop("experts")), "It is not said of how many experts this is one."
+    yield "expert-twice", with_experts(lambda v: v.insert(0, dict(v[0]))), "One expert stands twice: its neurons would count as two."
+    yield "expert-neurons", with_experts(lambda v: v[0].update(full_neurons=7)), "Neuron 7 of seven neurons."
+    yield "expert-answers-missing", with_experts(damage=lambda t: t.pop("answer.0.moe.5.second")), "One of the two views is not there."
+    yield "expert-answers-short", with_experts(damage=lambda t: t.update({"answer.0.moe.5.first": ["F16", [2, 2], b"\0" * 8]})), "Answers of two neurons where three are named."
+    yield "expert-answers-nan", with_experts(damage=lambda t: t["answer.0.moe.shared.first"].__setitem__(2, struct.pack("<H", 0x7E00) * 6)), "NaN would spread through every view."
     yield "claim-line", put(["claims", 0, "line"], 2 ** 40), "A line number beyond 32 bits."
 
 
@@ -186,6 +216,7 @@ def main():
     whole = pack(canonical(content()), arrays())
     write(os.path.join(CORPUS, "whole"), whole)
     write(os.path.join(CORPUS, "deep"), with_couplings())
+    write(os.path.join(CORPUS, "experts"), with_experts())
     write(os.path.join(CORPUS, "empty"), b"")
 
 

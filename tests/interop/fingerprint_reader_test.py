@@ -523,7 +523,7 @@ class AFingerprintOfAModel(unittest.TestCase):
         for weights, container, content, _, _ in self.pairs:
             deep = content["deep"]
             self.assertEqual(deep["scheme"],
-                             "pedigree-deep/2:c256:t16:a512:l8:w1024:n512:p256:b8000000:m16777216")
+                             "pedigree-deep/3:c256:t16:a512:e8:f128:y4:x17000000:l8:w1024:n512:p256:b8000000:m16777216")
             self.assertEqual([item["layer"] for item in deep["layers"]], list(range(weights.config["num_hidden_layers"])))
             for item in deep["layers"]:
                 self.assertTrue(item["gated"])

@@ -113,7 +113,10 @@ struct Compared {
   Alignment alignment = {};
   ExpertFindings findings = {};
 
-  Compared(const Layers& a, const Layers& b) : subject(fingerprint_of(a)), base(fingerprint_of(b)) {
+  // `in_full`: experts of a layer of the subject, more of which are left out.
+  Compared(const Layers& a, const Layers& b, std::uint64_t in_full = 0)
+      : subject(fingerprint_of(a)), base(fingerprint_of(b)) {
+    if (in_full > 0) subject.architecture.experts = in_full;
     const Side mine{.sketch = subject};
     const Side theirs{.sketch = base};
     pairs = std::make_unique<FfnPairs>(*ffn_sketch(mine, base), *ffn_sketch(theirs, subject));
@@ -193,6 +196,32 @@ TEST_CASE("experts averaged into a dense block descend to it") {
   REQUIRE(seen.findings.sign.has_value());
   CHECK(seen.findings.sign->base_is_parent);
   CHECK(seen.findings.kept_experts == 0.5);
+}
+
+TEST_CASE("some of many experts around a block do not tell who was first") {
+  // Were the dense block the mean of 64 experts, four of them would lie around it like copies.
+  const Layers base = dense(1);
+  const Layers four = upcycled(base, 4, 0.3F, 100);
+  CHECK(Compared(four, base).findings.sign.has_value());
+  const Compared seen(four, base, 64);
+  CHECK(has(seen.findings.mechanisms, "moe-upcycled"));
+  CHECK_FALSE(seen.findings.sign.has_value());
+}
+
+TEST_CASE("experts that could not be looked at are not called left out or renumbered") {
+  const Layers eight = upcycled(dense(1), 8, 0.3F, 100);
+  Layers shown;
+  Layers others;
+  for (const auto& layer : eight) {
+    shown.push_back({layer[0], layer[2], layer[5], layer[7]});
+    others.push_back({layer[2], layer[0], layer[7], layer[5]});
+  }
+  const Compared left_out(shown, eight, 8);
+  CHECK(left_out.findings.mechanisms.empty());
+  CHECK_FALSE(left_out.findings.sign.has_value());
+  CHECK(left_out.findings.carried);
+  const Compared renumbered(shown, others, 8);
+  CHECK_FALSE(renumbered.findings.reparametrised);
 }
 
 TEST_CASE("renumbered experts are found under their new numbers") {
