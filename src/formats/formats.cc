@@ -22,7 +22,7 @@ constexpr std::array table = {
     &zip_format,        &hdf5_format,        &npy_format,       &tflite_format,
     &ort_format,        &executorch_format,  &tensorrt_format,  &torch_1_0_format,
     &llamafile_format,  &ocdbt_format,       &openvino_format,  &safetensors_format,
-    &saved_model_format, &core_ml_format,   &pickle_format,
+    &onnx_format,       &saved_model_format, &core_ml_format,   &pickle_format,
     &compressed_format, &flax_format};
 
 constexpr std::uint64_t head_bytes = 4096;
