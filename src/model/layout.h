@@ -19,6 +19,9 @@ struct ModelLayout {
   bool single_file = false;      // one weight file was given: its neighbours are not looked at
   std::string given_index = {};  // relative path of the index that was given, or ""
   std::vector<ListedFile> files = {};  // sorted by path
+  // Of a file given by itself: the folder its name is in, and how far links may lead.
+  std::string folder = {};
+  std::string confinement = {};
   std::vector<Problem> problems = {};
 
   const ListedFile* find(std::string_view path) const;
