@@ -22,6 +22,7 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 SCHEMAS = {"pedigree-report/1": "report-1", "pedigree-problems/1": "problems-1",
+           "pedigree-support/1": "support-1",
            "pedigree-tree/1": "tree-1"}
 
 try:
