@@ -101,6 +101,10 @@ class ArrangedSource final : public Source {
     if (found == kept_.end()) {
       Kept fresh = {.tensor = &tensor};
       if (auto problem = gather(tensor, fresh.bytes)) return problem;
+      // Of the large ones, which only lists of numbers are, one at a time.
+      std::erase_if(kept_, [&](const Kept& kept) {
+        return kept.bytes.size() > whole_limit && fresh.bytes.size() > whole_limit;
+      });
       if (kept_.size() == kept_tensors) kept_.pop_back();
       kept_.push_front(std::move(fresh));
     } else {

@@ -223,8 +223,10 @@ void OnnxGraphs::finish() {
   std::map<std::string_view, std::size_t> wanted;
   for (auto& [entry, each] : uses_) {
     if (names_parameter(each.stored)) {
-      each.use.parameter = percent_escaped(original_parameter(each.stored));
+      const std::string original = original_parameter(each.stored);
+      each.use.parameter = percent_escaped(original.empty() ? each.stored : original);
     }
+    if (each.use.parameter == entry) each.use.parameter.clear();
     if (places_.contains(each.use.parameter)) each.use.parameter.clear();
     ++wanted[each.use.parameter];
   }

@@ -22,6 +22,13 @@ using Kind = WireField::Kind;
 
 // Typed values are turned into bytes as a whole when they are read.
 constexpr std::uint64_t largest_typed = std::uint64_t{256} << 20U;
+constexpr std::size_t most_told = 20;  // problems of one kind
+
+void tell(std::string_view code, std::uint64_t at, std::string message, WeightFile& file) {
+  const auto told = std::ranges::count(file.problems, code, &Problem::code);
+  if (static_cast<std::size_t>(told) >= most_told) return;
+  file.problems.push_back(make_problem(code, {}, std::move(message), at));
+}
 
 class TensorReader {
  public:
@@ -157,16 +164,19 @@ class Placer {
   }
 
  private:
-  static constexpr std::size_t most_told = 20;
-
-  bool leave(std::string_view code, std::string why) {
-    const auto told = std::ranges::count(file_.problems, code, &Problem::code);
-    if (static_cast<std::size_t>(told) < most_told) {
-      file_.problems.push_back(make_problem(
-          code, {}, fmt::format("the tensor {} was left out: {}", quoted(entry_.name), why),
-          tensor_.at));
-    }
+  bool leave(std::string_view code, std::string_view why) {
+    tell(code, tensor_.at, fmt::format("the tensor {} was left out: {}", quoted(entry_.name), why),
+         file_);
     return false;
+  }
+
+  // What is not decoded stays among the tensors, to be hashed.
+  void tell_opaque() {
+    if (entry_.type != &opaque_type()) return;
+    tell("unsupported-encoding", tensor_.at,
+         fmt::format("the tensor {} is stored as {}, which is not decoded", quoted(entry_.name),
+                     type_.name),
+         file_);
   }
 
   bool take_shape() {
@@ -212,6 +222,7 @@ class Placer {
                                                    *bytes_, extent.size()));
     }
     entry_.extent = extent;
+    tell_opaque();
     file_.tensors.push_back(std::move(entry_));
     return true;
   }
@@ -274,6 +285,7 @@ class Placer {
       return leave("tensor-malformed", "its place is beyond 64 bits");
     }
     entry_.extent = {.begin = *begin, .end = end};
+    tell_opaque();
     file_.external.push_back(
         {.entry = std::move(entry_), .location = tensor_.location, .named_at = tensor_.at});
     return true;
@@ -325,11 +337,10 @@ void add_sparse_tensor(WireReader in, const std::string& scope, std::uint64_t at
     }
     bytes += part.value_bytes();
   }
-  file.problems.push_back(
-      make_problem("unsupported-encoding", {},
-                   fmt::format("the sparse tensor {} of {} bytes is not decoded",
-                               quoted(scope + percent_escaped(name)), bytes),
-                   at));
+  tell("unsupported-encoding", at,
+       fmt::format("the sparse tensor {} of {} bytes is not decoded",
+                   quoted(scope + percent_escaped(name)), bytes),
+       file);
 }
 
 }  // namespace pedigree

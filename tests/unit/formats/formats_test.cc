@@ -95,7 +95,7 @@ TEST_CASE("containers of other frameworks are recognised by what they begin with
 
 TEST_CASE("every format that is not read says what a person can do") {
   for (const Format* format : formats()) {
-    CHECK_MESSAGE((format->read != nullptr) != format->remedy.size() > 0, format->id);
+    CHECK_MESSAGE((format->read == nullptr) == !format->remedy.empty(), format->id);
   }
 }
 
