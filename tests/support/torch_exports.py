@@ -169,7 +169,8 @@ class GPT2Model(torch.nn.Module):
         self.ln_f = torch.nn.LayerNorm(config["n_embd"])
 
     def forward(self, ids):
-        x = self.wte(ids) + self.wpe(torch.arange(ids.shape[1]))
+        # Positions that depend on the input: of constant ones only the rows used would be kept.
+        x = self.wte(ids) + self.wpe(torch.cumsum(torch.ones_like(ids), 1) - 1)
         for layer in self.h:
             x = layer(x)
         return self.ln_f(x)
