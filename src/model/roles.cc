@@ -124,7 +124,7 @@ class UnpackedView {
       if (const std::optional<std::size_t> packed = codes_of[i]) {
         add({.tensor = i, .packed = packed}, unpacked(i, info.packed[*packed]));
       } else if (!hidden[i]) {
-        add({.tensor = i, .in_out = stored_[i].use && stored_[i].use->in_out}, as_used(stored_[i]));
+        add({.tensor = i, .in_out = lies_in_out(stored_[i].use)}, as_used(stored_[i]));
       }
     }
   }
@@ -152,6 +152,8 @@ class UnpackedView {
     std::optional<std::size_t> packed = {};
     bool in_out = false;  // stored so, and shown as [out, in]
   };
+
+  static bool lies_in_out(const std::optional<TensorUse>& use) { return use && use->in_out; }
 
   static void turn(CanonicalTensor& tensor) {
     tensor.transposed = !tensor.transposed;
