@@ -75,7 +75,7 @@ struct WeightFile {
   std::vector<TensorEntry> tensors = {};
   std::vector<ArrangedTensor> arranged = {};  // those whose bytes do not lie in order
   std::vector<ExternalTensor> external = {};
-  std::vector<std::pair<std::string, TensorUse>> uses = {};  // by name of tensor, sorted
+  std::vector<std::pair<std::string, TensorUse>> uses = {};        // by name of tensor, sorted
   std::vector<std::pair<std::string, std::string>> metadata = {};  // in file order
   std::vector<HeaderField> fields = {};  // the same of a typed header (GGUF)
   std::vector<Problem> problems = {};    // what is wrong but leaves the rest trustworthy
