@@ -175,6 +175,20 @@ constexpr ProblemKind kinds[] = {
      .meaning = "A count or size in the file is beyond what is read.",
      .remedy = "Such files are not produced by known tools; inspect it by hand."},
 
+    // ONNX
+    {.code = "onnx-malformed",
+     .severity = error,
+     .meaning = "The file begins as an ONNX model and breaks the format later on.",
+     .remedy = "Download the file again; if the digest is the publisher's, do not load it."},
+    {.code = "external-data-missing",
+     .severity = error,
+     .meaning = "A file that holds tensors of an ONNX model is not beside it.",
+     .remedy = "Download the file that is named into the model's directory."},
+    {.code = "external-data-range",
+     .severity = error,
+     .meaning = "A tensor of an ONNX model ends beyond the file that is to hold it.",
+     .remedy = "Download that file again; it is truncated or of another model."},
+
     // Archives and pickles
     {.code = "zip-malformed",
      .severity = error,

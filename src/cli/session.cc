@@ -160,6 +160,17 @@ int Session::finish(const std::vector<Explanation>& entries) {
   return exit_status(outcome_, settings_.strict);
 }
 
+int Session::finish(const std::vector<Supported>& rows) {
+  for (const OutputTarget& target : settings_.outputs) {
+    if (target.reporter->support != nullptr) continue;
+    return usage(fmt::format("the output format '{}' does not list formats", target.reporter->id));
+  }
+  for (const OutputTarget& target : settings_.outputs) {
+    write(target, target.reporter->support(rows, render_options(target, false)));
+  }
+  return exit_status(outcome_, settings_.strict);
+}
+
 int Session::print(std::string_view text) {
   write({.reporter = nullptr, .path = "-"}, text);
   return exit_status(outcome_, settings_.strict);

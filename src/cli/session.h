@@ -28,6 +28,7 @@ class Session {
 
   // And for explanations.
   int finish(const std::vector<Explanation>& entries);
+  int finish(const std::vector<Supported>& rows);
 
   // Prints to stdout as it is.
   int print(std::string_view text);

@@ -23,6 +23,7 @@ class InformationProbe {
   bool informative() const;
 
  private:
+  bool starts_as_rotation_table() const;
   void count(std::span<const std::byte> stored);
 
   const TensorEntry* entry_;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/problem.h"
+#include "base/wire.h"
 #include "formats/formats.h"
 #include "formats/inflate.h"
 
@@ -26,7 +27,7 @@ void reverse_each(std::span<std::byte> bytes, std::uint64_t width) {
 std::uint64_t reach(const ArrangedTensor& tensor) {
   const Arrangement& how = tensor.arrangement;
   if (tensor.entry.element_count() == 0) return how.first_byte;
-  if (how.strides.empty()) return how.first_byte + tensor.entry.extent.size();
+  if (how.strides.empty() || how.varints) return how.first_byte + tensor.entry.extent.size();
   std::uint64_t last = 0;
   for (std::size_t i = 0; i < how.strides.size(); ++i) {
     last += (tensor.entry.shape[i] - 1) * how.strides[i];
@@ -88,7 +89,9 @@ class ArrangedSource final : public Source {
     const bool strided = !tensor.arrangement.strides.empty();
     const std::lock_guard lock(mutex_);
     const bool small = size <= whole_limit && reach(tensor) <= whole_limit;
-    if (small || (strided && tensor.arrangement.deflated)) return read_kept(tensor, from, out);
+    if (small || tensor.arrangement.varints || (strided && tensor.arrangement.deflated)) {
+      return read_kept(tensor, from, out);
+    }
     return strided ? read_strided(tensor, from, out) : read_plain(tensor, from, out);
   }
 
@@ -98,6 +101,10 @@ class ArrangedSource final : public Source {
     if (found == kept_.end()) {
       Kept fresh = {.tensor = &tensor};
       if (auto problem = gather(tensor, fresh.bytes)) return problem;
+      // Of the large ones, which only lists of numbers are, one at a time.
+      std::erase_if(kept_, [&](const Kept& kept) {
+        return kept.bytes.size() > whole_limit && fresh.bytes.size() > whole_limit;
+      });
       if (kept_.size() == kept_tensors) kept_.pop_back();
       kept_.push_front(std::move(fresh));
     } else {
@@ -111,6 +118,7 @@ class ArrangedSource final : public Source {
   // The whole tensor from one read of what it spans.
   std::optional<Problem> gather(const ArrangedTensor& tensor, std::vector<std::byte>& out) const {
     const Arrangement& how = tensor.arrangement;
+    if (how.varints) return read_varints(tensor, out);
     std::vector<std::byte> spanned(static_cast<std::size_t>(reach(tensor) - how.first_byte));
     if (auto problem = read_unpacked(tensor, how.first_byte, spanned)) return problem;
     if (how.strides.empty()) {
@@ -122,6 +130,27 @@ class ArrangedSource final : public Source {
       });
     }
     reverse_each(out, how.swapped_bytes);
+    return std::nullopt;
+  }
+
+  // The reader has counted the numbers; a file that changed since gives what it has.
+  std::optional<Problem> read_varints(const ArrangedTensor& tensor,
+                                      std::vector<std::byte>& out) const {
+    const Arrangement& how = tensor.arrangement;
+    out.reserve(static_cast<std::size_t>(tensor.entry.extent.size()));
+    try {
+      WireFile file(file_, "io-short-read");
+      WireReader numbers(file, how.stored.begin, how.stored.end);
+      while (out.size() < tensor.entry.extent.size()) {
+        std::uint64_t value = numbers.varint();
+        for (std::uint64_t i = 0; i < how.element_bytes; ++i, value >>= 8U) {
+          out.push_back(static_cast<std::byte>(value & 0xFFU));
+        }
+      }
+    } catch (Malformed& stop) {
+      stop.problem.file = name();
+      return std::move(stop.problem);
+    }
     return std::nullopt;
   }
 

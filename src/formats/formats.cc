@@ -17,10 +17,13 @@ namespace {
 
 // In the order they are tried: magics nobody shares first, then safetensors,
 // whose length may begin with the two bytes of the rest.
-constexpr std::array table = {&gguf_format,   &old_ggml_format,  &torch_zip_format,
-                              &npz_format,    &zip_format,       &hdf5_format,
-                              &npy_format,    &tflite_format,    &safetensors_format,
-                              &pickle_format, &compressed_format};
+constexpr std::array table = {
+    &gguf_format,       &old_ggml_format,    &torch_zip_format, &npz_format,
+    &zip_format,        &hdf5_format,        &npy_format,       &tflite_format,
+    &ort_format,        &executorch_format,  &tensorrt_format,  &torch_1_0_format,
+    &llamafile_format,  &ocdbt_format,       &openvino_format,  &safetensors_format,
+    &onnx_format,       &saved_model_format, &core_ml_format,   &pickle_format,
+    &compressed_format, &flax_format};
 
 constexpr std::uint64_t head_bytes = 4096;
 
@@ -63,6 +66,14 @@ std::string described(std::string_view head) {
                      to_hex(std::as_bytes(std::span(head.substr(0, 8)))));
 }
 
+[[noreturn]] void leave_unread(const Format& format) {
+  Problem problem = make_problem(
+      "format-unsupported", {},
+      fmt::format("the content is {}, which is recognised but not read yet", format.title), 0);
+  if (!format.remedy.empty()) problem.remedy = format.remedy;
+  throw Malformed{std::move(problem)};
+}
+
 WeightFile read_known(const Source& source, const Limits& limits) {
   const std::string head =
       read_text(source, {.begin = 0, .end = std::min(source.size(), head_bytes)});
@@ -74,11 +85,7 @@ WeightFile read_known(const Source& source, const Limits& limits) {
   }
   const Format* format = recognise(std::as_bytes(std::span(head)), source.size());
   if (format == nullptr) malformed("not-a-weight-file", described(head), 0);
-  if (format->read == nullptr) {
-    malformed("format-unsupported",
-              fmt::format("the content is {}, which is recognised but not read yet", format->title),
-              0);
-  }
+  if (format->read == nullptr) leave_unread(*format);
   return format->read(source, limits);
 }
 

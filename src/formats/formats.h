@@ -46,11 +46,26 @@ struct Arrangement {
   std::uint64_t element_bytes = 0;          // never 0
   std::vector<std::uint64_t> strides = {};  // in elements, one a dimension; empty: row-major
   std::uint64_t swapped_bytes = 0;          // each so many bytes are reversed; 0: none
+  // Stored as base-128 numbers, each of which gives its low `element_bytes` bytes.
+  bool varints = false;
 };
 
 struct ArrangedTensor {
   TensorEntry entry = {};  // its extent begins at 0 until arranged_source() places it
   Arrangement arrangement = {};
+};
+
+// A tensor whose bytes lie in a file beside the one that names it.
+struct ExternalTensor {
+  TensorEntry entry = {};      // its extent lies in that file, whose size nobody knows yet
+  std::string location = {};   // as stored: of a file in the naming file's folder, not yet trusted
+  std::uint64_t named_at = 0;  // where the naming file says so
+};
+
+// What a graph of operators makes of a tensor, which may be called anything.
+struct TensorUse {
+  std::string parameter = {};  // "model.layers.0.mlp.up_proj.weight"; "" where its own name says it
+  bool in_out = false;         // a matrix stored as [in, out]
 };
 
 struct WeightFile {
@@ -59,6 +74,8 @@ struct WeightFile {
   // that share bytes.
   std::vector<TensorEntry> tensors = {};
   std::vector<ArrangedTensor> arranged = {};  // those whose bytes do not lie in order
+  std::vector<ExternalTensor> external = {};
+  std::vector<std::pair<std::string, TensorUse>> uses = {};        // by name of tensor, sorted
   std::vector<std::pair<std::string, std::string>> metadata = {};  // in file order
   std::vector<HeaderField> fields = {};  // the same of a typed header (GGUF)
   std::vector<Problem> problems = {};    // what is wrong but leaves the rest trustworthy
@@ -86,6 +103,11 @@ struct Format {
 
   // Used for much else than weights: only the name of a weight file makes it one.
   bool general = false;
+
+  // Whose files or readers ours was held against; for formats that are not read, what a
+  // person can do to have the weights compared.
+  std::string_view checked = {};
+  std::string_view remedy = {};
 };
 
 std::span<const Format* const> formats();

@@ -355,7 +355,10 @@ WeightFile read(const Source& source, const Limits& limits) {
 
 }  // namespace
 
-constinit const Format gguf_format = {
-    .id = "gguf", .title = "GGUF", .recognises = recognises, .read = read};
+constinit const Format gguf_format = {.id = "gguf",
+                                      .title = "GGUF",
+                                      .recognises = recognises,
+                                      .read = read,
+                                      .checked = "files and values of the gguf package 0.19"};
 
 }  // namespace pedigree

@@ -18,6 +18,7 @@ struct Limits {
   std::uint64_t pickle_operations = 10'000'000;
   std::uint64_t pickle_nodes = 2'000'000;  // values a pickle may build
   std::uint64_t pickle_stack = 100'000;    // values and marks
+  std::uint64_t graph_nodes = 10'000'000;  // operators of a graph and those within it
   std::uint64_t nesting = 64;              // containers within containers of a state dict
 };
 

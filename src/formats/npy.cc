@@ -127,7 +127,11 @@ WeightFile read(const Source& source, const Limits& limits) {
 
 }  // namespace
 
-constinit const Format npy_format = {
-    .id = "npy", .title = "NumPy array", .recognises = recognises, .read = read, .general = true};
+constinit const Format npy_format = {.id = "npy",
+                                     .title = "NumPy array",
+                                     .recognises = recognises,
+                                     .read = read,
+                                     .general = true,
+                                     .checked = "files of NumPy 1.24"};
 
 }  // namespace pedigree

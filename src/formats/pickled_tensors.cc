@@ -226,9 +226,10 @@ class Placer {
 
 void check_names(const WeightFile& file) {
   std::vector<std::string_view> names;
-  names.reserve(file.tensors.size() + file.arranged.size());
+  names.reserve(file.tensors.size() + file.arranged.size() + file.external.size());
   for (const TensorEntry& entry : file.tensors) names.push_back(entry.name);
   for (const ArrangedTensor& tensor : file.arranged) names.push_back(tensor.entry.name);
+  for (const ExternalTensor& tensor : file.external) names.push_back(tensor.entry.name);
   std::ranges::sort(names);
   const auto twin = std::ranges::adjacent_find(names);
   if (twin != names.end()) {

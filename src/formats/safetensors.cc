@@ -201,7 +201,10 @@ WeightFile read(const Source& source, const Limits& limits) {
 
 }  // namespace
 
-constinit const Format safetensors_format = {
-    .id = "safetensors", .title = "safetensors", .recognises = recognises, .read = read};
+constinit const Format safetensors_format = {.id = "safetensors",
+                                             .title = "safetensors",
+                                             .recognises = recognises,
+                                             .read = read,
+                                             .checked = "files of the safetensors package 0.8"};
 
 }  // namespace pedigree

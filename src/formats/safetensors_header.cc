@@ -157,7 +157,10 @@ void SafetensorsHeader::take_field(const JsonEvent& event) {
   if (field_ != Field::dtype || event.kind != Kind::string) refuse_value(event);
   entry_.type_name = std::string(event.text);
   const ElementType* type = find_element_type(event.text);
-  entry_.type = type == nullptr || type->block != 0 ? &opaque_type() : type;
+  // Blocks are of GGUF, integers of four bits of ONNX.
+  const bool foreign = type == nullptr || type->block != 0 ||
+                       (type->kind == ElementType::Kind::integer && type->bits < 8);
+  entry_.type = foreign ? &opaque_type() : type;
 }
 
 void SafetensorsHeader::take_field_key(const JsonEvent& event) {

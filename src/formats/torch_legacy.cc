@@ -175,6 +175,7 @@ constinit const Format pickle_format = {.id = "pickle",
                                         .title = "Python pickle",
                                         .recognises = recognises,
                                         .read = read,
-                                        .general = true};
+                                        .general = true,
+                                        .checked = "files of torch 1.13"};
 
 }  // namespace pedigree

@@ -165,14 +165,22 @@ WeightFile read(const Source& source, const Limits& limits) {
 
 }  // namespace
 
-constinit const Format torch_zip_format = {
-    .id = "torch-zip", .title = "PyTorch (zip)", .recognises = is_torch_zip, .read = read};
+constinit const Format torch_zip_format = {.id = "torch-zip",
+                                           .title = "PyTorch (zip)",
+                                           .recognises = is_torch_zip,
+                                           .read = read,
+                                           .checked = "files of torch 1.13"};
 constinit const Format npz_format = {.id = "npz",
                                      .title = "NumPy arrays (zip)",
                                      .recognises = is_npz,
                                      .read = read,
-                                     .general = true};
-constinit const Format zip_format = {
-    .id = "zip", .title = "zip archive", .recognises = is_zip, .read = read, .general = true};
+                                     .general = true,
+                                     .checked = "files of NumPy 1.24"};
+constinit const Format zip_format = {.id = "zip",
+                                     .title = "zip archive",
+                                     .recognises = is_zip,
+                                     .read = read,
+                                     .general = true,
+                                     .checked = "agents of stable-baselines3"};
 
 }  // namespace pedigree

@@ -241,6 +241,19 @@ std::span<const Family> families() {
   return all;
 }
 
+std::span<const Family> graph_families() {
+  static const std::vector<Family> all = [] {
+    std::vector<Family> result(families().begin(), families().end());
+    for (Family& family : result) {
+      for (FamilyTensor& tensor : family.tensors) {
+        if (std::exchange(tensor.transpose, false)) std::ranges::reverse(tensor.shape);
+      }
+    }
+    return result;
+  }();
+  return all;
+}
+
 const Family* reference_family(std::string_view structure) {
   const std::span<const Family> all = families();
   const auto found = std::ranges::find_if(

@@ -88,6 +88,10 @@ std::span<const Family> families();
 // matrices as [out, in], experts stacked. Without tensors where gguf_architectures is empty.
 std::span<const Family> gguf_families();
 
+// A family as a graph of operators shows it, for each of families(): every matrix lies as
+// [out, in], whatever the family's own files do.
+std::span<const Family> graph_families();
+
 // The reference family of a structure; null when none is marked.
 const Family* reference_family(std::string_view structure);
 

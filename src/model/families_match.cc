@@ -166,7 +166,10 @@ FamilyMatch match_spelling(const Family& family, std::span<const StoredTensor> s
 // The better of a family's own names and those of its GGUF files.
 FamilyMatch match_family(std::size_t family, std::span<const StoredTensor> stored,
                          std::span<const CoreName> names) {
-  FamilyMatch best = match_spelling(families()[family], stored, names);
+  const bool by_graph = std::ranges::any_of(
+      stored, [](const StoredTensor& tensor) { return tensor.use.has_value(); });
+  const Family& own = by_graph ? graph_families()[family] : families()[family];
+  FamilyMatch best = match_spelling(own, stored, names);
   const Family& gguf = gguf_families()[family];
   if (best.matched.empty() && !gguf.tensors.empty()) best = match_spelling(gguf, stored, names);
   best.family = &families()[family];

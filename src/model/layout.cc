@@ -116,6 +116,10 @@ Result<ModelLayout> layout_of_file(const fs::path& path, const fs::path& real) {
                           .size = fs::file_size(real, error),
                           .is_link = real.filename() != path.filename()});
   if (error) return std::unexpected(make_problem("io-error", layout.name, error.message()));
+  const fs::path folder = fs::canonical(fs::absolute(path).parent_path(), error);
+  if (error) return std::unexpected(make_problem("io-error", layout.name, error.message()));
+  layout.folder = folder.string();
+  layout.confinement = repository_of_snapshot(folder).value_or(folder).string();
   return layout;
 }
 

@@ -25,6 +25,9 @@ struct ModelLayout {
   std::vector<ListedFile> files = {};                // sorted by path
   std::vector<Claim> claims = {};                    // of a store's manifest, of a Modelfile
   std::map<std::string, std::string> expected = {};  // by path: SHA-256 that a manifest gives
+  // Of a file given by itself: the folder its name is in, and how far links may lead.
+  std::string folder = {};
+  std::string confinement = {};
   std::vector<Problem> problems = {};
 
   const ListedFile* find(std::string_view path) const;

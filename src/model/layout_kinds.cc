@@ -81,9 +81,10 @@ constexpr std::array<NamedKind, 12> endings = {{
     {".sigstore.json", "signature"},
 }};
 
-constexpr std::array<std::string_view, 17> weight_endings = {
-    ".safetensors", ".gguf", ".ggml", ".bin",   ".pt",     ".pth",     ".ckpt",     ".h5", ".hdf5",
-    ".npz",         ".npy",  ".onnx", ".keras", ".tflite", ".msgpack", ".pdparams", ".jit"};
+constexpr std::array<std::string_view, 22> weight_endings = {
+    ".safetensors", ".gguf", ".ggml",    ".bin",  ".pt",    ".pth",      ".ckpt",    ".h5",
+    ".hdf5",        ".npz",  ".npy",     ".onnx", ".keras", ".tflite",   ".msgpack", ".pdparams",
+    ".jit",         ".pb",   ".mlmodel", ".pte",  ".ort",   ".llamafile"};
 
 bool ends_as_weights(std::string_view leaf) {
   return std::ranges::any_of(weight_endings,

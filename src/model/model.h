@@ -48,6 +48,7 @@ struct StoredTensor {
   std::size_t shard = 0;  // index into Model::shards
   // Where the file holds the bytes when `shard` only puts them in order.
   std::optional<FilePlace> gathered_from = {};
+  std::optional<TensorUse> use = {};  // by the graph that came with it
 };
 
 // One logical matrix or vector of the architecture, and where it lies in a

@@ -103,12 +103,16 @@ void report_gaps(ModelInfo& info) {
                                fmt::join(named, ", "), missing > named.size() ? ", …" : "")));
 }
 
-// While it lives, info.tensors are as if no quantiser had spread matrices over several
-// tensors: roles are told by the names and shapes of modules.
+// While it lives, info.tensors are as the model's own code has them: as if no quantiser had
+// spread matrices over several tensors, and no exporter had renamed and transposed any.
+// Matrices that a graph of operators reads lie as [out, in]. Roles are told by the names and
+// shapes of modules.
 class UnpackedView {
  public:
   explicit UnpackedView(ModelInfo& info) : info_(info) {
-    if (info.packed.empty()) return;
+    const bool used = std::ranges::any_of(
+        info.tensors, [](const StoredTensor& tensor) { return tensor.use.has_value(); });
+    if (info.packed.empty() && !used) return;
     std::vector<std::optional<std::size_t>> codes_of(info.tensors.size());
     std::vector<bool> hidden(info.tensors.size());
     for (std::size_t i = 0; i < info.packed.size(); ++i) {
@@ -120,7 +124,7 @@ class UnpackedView {
       if (const std::optional<std::size_t> packed = codes_of[i]) {
         add({.tensor = i, .packed = packed}, unpacked(i, info.packed[*packed]));
       } else if (!hidden[i]) {
-        add({.tensor = i}, stored_[i]);
+        add({.tensor = i, .in_out = lies_in_out(stored_[i].use)}, as_used(stored_[i]));
       }
     }
   }
@@ -134,6 +138,7 @@ class UnpackedView {
       if (place.packed && info_.packed[*place.packed].transposed) {
         tensor.transposed = !tensor.transposed;
       }
+      if (place.in_out) turn(tensor);
     }
     info_.tensors.swap(stored_);
   }
@@ -145,7 +150,25 @@ class UnpackedView {
   struct Place {
     std::size_t tensor = 0;
     std::optional<std::size_t> packed = {};
+    bool in_out = false;  // stored so, and shown as [out, in]
   };
+
+  static bool lies_in_out(const std::optional<TensorUse>& use) { return use && use->in_out; }
+
+  static void turn(CanonicalTensor& tensor) {
+    tensor.transposed = !tensor.transposed;
+    if (std::erase(tensor.transforms, "transpose") == 0) {
+      tensor.transforms.insert(tensor.transforms.begin(), "transpose");
+    }
+  }
+
+  static StoredTensor as_used(const StoredTensor& stored) {
+    StoredTensor tensor = stored;
+    if (!stored.use) return tensor;
+    if (!stored.use->parameter.empty()) tensor.entry.name = stored.use->parameter;
+    if (stored.use->in_out) std::ranges::reverse(tensor.entry.shape);
+    return tensor;
+  }
 
   void add(Place place, StoredTensor tensor) {
     places_.push_back(place);

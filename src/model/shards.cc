@@ -11,6 +11,7 @@
 
 #include "base/text.h"
 #include "model/claims_metadata.h"
+#include "model/external_data.h"
 #include "model/gguf_header.h"
 #include "model/gguf_split.h"
 #include "model/shards_files.h"
@@ -28,6 +29,22 @@ struct ReadFile {
   std::vector<TensorEntry> tensors = {};
   // The last of the tensors lie in the shard after `shard`, which arranges its bytes.
   std::vector<Extent> gathered_from = {};
+  std::vector<StoredTensor> external = {};                   // in files beside it
+  std::vector<std::pair<std::string, TensorUse>> uses = {};  // sorted by name of tensor
+
+  // All of them, with what the graph makes of each.
+  std::vector<StoredTensor> all_stored() {
+    std::vector<StoredTensor> all;
+    all.reserve(tensors.size() + external.size());
+    for (std::size_t i = 0; i < tensors.size(); ++i) all.push_back(stored(i));
+    std::ranges::move(external, std::back_inserter(all));
+    for (StoredTensor& tensor : all) {
+      const auto use = std::ranges::lower_bound(uses, tensor.entry.name, {},
+                                                &std::pair<std::string, TensorUse>::first);
+      if (use != uses.end() && use->first == tensor.entry.name) tensor.use = use->second;
+    }
+    return all;
+  }
 
   StoredTensor stored(std::size_t at) {
     const std::size_t in_order = tensors.size() - gathered_from.size();
@@ -41,7 +58,7 @@ struct ReadFile {
 class ShardReader {
  public:
   ShardReader(const ModelLayout& layout, const Limits& limits, Model& model)
-      : layout_(layout), limits_(limits), model_(model) {}
+      : layout_(layout), limits_(limits), model_(model), external_(layout, limits, model) {}
 
   WeightsOutcome read() {
     candidates_ = find_weight_candidates(layout_);
@@ -110,6 +127,7 @@ class ShardReader {
     }
     for (ReadFile& file : files) {
       for (const TensorEntry& entry : file.tensors) names_.insert(entry.name);
+      for (const StoredTensor& tensor : file.external) names_.insert(tensor.entry.name);
       files_.push_back(std::move(file));
     }
   }
@@ -117,7 +135,11 @@ class ShardReader {
   bool repeats_names(const std::vector<ReadFile>& files) const {
     return std::ranges::any_of(files, [&](const ReadFile& file) {
       return std::ranges::any_of(
-          file.tensors, [&](const TensorEntry& entry) { return names_.contains(entry.name); });
+                 file.tensors,
+                 [&](const TensorEntry& entry) { return names_.contains(entry.name); }) ||
+             std::ranges::any_of(file.external, [&](const StoredTensor& tensor) {
+               return names_.contains(tensor.entry.name);
+             });
     });
   }
 
@@ -153,6 +175,8 @@ class ShardReader {
     file.tensors = std::move(weights->tensors);
     model_.shards.push_back(std::move(*source));
     if (!weights->arranged.empty()) add_arranged(weights->arranged, file);
+    file.external = external_.add(candidate.file.path, std::move(weights->external));
+    file.uses = std::move(weights->uses);
     return file;
   }
 
@@ -243,8 +267,7 @@ class ShardReader {
     for (ReadFile& file : files_) {
       if (file.state != HeldShard::State::read) continue;
       model_.formats.emplace_back(file.format);
-      std::vector<StoredTensor>& tensors = stored.emplace_back();
-      for (std::size_t i = 0; i < file.tensors.size(); ++i) tensors.push_back(file.stored(i));
+      stored.push_back(file.all_stored());
     }
     if (is_parallel(set)) {
       join_parallel(stored);
@@ -321,6 +344,7 @@ class ShardReader {
   const ModelLayout& layout_;
   const Limits& limits_;
   Model& model_;
+  ExternalData external_;
   std::vector<WeightCandidate> candidates_;
   std::vector<ShardIndex> indexes_;
   std::vector<ReadFile> files_;

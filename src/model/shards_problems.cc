@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "base/text.h"
 #include "model/shards_sets.h"
@@ -21,7 +22,14 @@ bool keeps_its_promise(std::string_view extension, std::string_view format) {
   if (extension == "npz") return format == "npz" || format == "zip";
   if (extension == "zip") return format == "zip" || format == "torch-zip" || format == "npz";
   if (extension == "keras") return format == "zip";
-  return extension == format || extension == "onnx" || extension == "msgpack";
+  using Promise = std::pair<std::string_view, std::string_view>;  // extension, format
+  constexpr std::array<Promise, 5> promises = {{{"msgpack", "flax-msgpack"},
+                                                {"pb", "saved-model"},
+                                                {"pb", "onnx"},
+                                                {"mlmodel", "core-ml"},
+                                                {"pte", "executorch"}}};
+  return extension == format ||
+         std::ranges::find(promises, Promise(extension, format)) != promises.end();
 }
 
 std::uint64_t bytes_of(const WeightSet& set, const std::vector<WeightCandidate>& candidates) {
@@ -94,6 +102,9 @@ class Teller {
       add("format-unsupported", candidate.file.path,
           fmt::format("the content is {}, which is recognised but not read yet",
                       candidate.format->title));
+      if (!candidate.format->remedy.empty()) {
+        problems_.back().remedy = candidate.format->remedy;
+      }
       return;
     }
   }

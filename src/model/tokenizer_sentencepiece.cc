@@ -1,10 +1,8 @@
-#include <fmt/format.h>
-
-#include <algorithm>
 #include <utility>
 
-#include "base/byte_reader.h"
+#include "base/source.h"
 #include "base/text.h"
+#include "base/wire.h"
 #include "model/tokenizer_files.h"
 #include "model/tokenizer_vocabulary.h"
 
@@ -13,68 +11,17 @@ namespace {
 
 constexpr std::string_view code = "tokenizer-malformed";
 
-std::uint64_t varint(ByteReader& in) {
-  std::uint64_t value = 0;
-  for (unsigned shift = 0; shift < 64; shift += 7) {
-    const std::uint8_t byte = in.u8();
-    value |= std::uint64_t{byte & 0x7FU} << shift;
-    if ((byte & 0x80U) == 0) return value;
-  }
-  malformed(code, "a number of the protobuf is longer than ten bytes", in.offset());
-}
+using Kind = WireField::Kind;
 
-// One field of a message: number, and its value when it is a number or bytes.
-struct Field {
-  std::uint64_t number = 0;
-  std::uint64_t value = 0;
-  std::span<const std::byte> bytes = {};
-  std::uint64_t offset = 0;  // of `bytes` in the file
-  bool delimited = false;
-};
-
-Field next_field(ByteReader& in) {
-  Field field;
-  const std::uint64_t tag = varint(in);
-  field.number = tag >> 3U;
-  if (field.number == 0) malformed(code, "a protobuf field has the number 0", in.offset());
-  switch (tag & 7U) {
-    case 0:
-      field.value = varint(in);
-      return field;
-    case 1:
-      field.value = in.u64();
-      return field;
-    case 2: {
-      const std::uint64_t size = varint(in);
-      field.offset = in.offset();
-      field.bytes = in.bytes(size, "a protobuf field");
-      field.delimited = true;
-      return field;
-    }
-    case 5:
-      field.value = in.u32();
-      return field;
-    default:
-      malformed(code, fmt::format("the protobuf wire type {} is unknown", tag & 7U), in.offset());
-  }
-}
-
-std::string text_of(std::span<const std::byte> bytes) {
-  std::string text(bytes.size(), '\0');
-  std::ranges::transform(bytes, text.begin(),
-                         [](std::byte byte) { return std::to_integer<char>(byte); });
-  return text;
-}
+constexpr std::uint64_t longest_text = std::uint64_t{64} << 20U;  // files are capped below it
 
 // ModelProto.SentencePiece: 1 piece, 2 score, 3 type; type 5 is an unused id.
-std::string read_piece(const Field& message) {
-  ByteReader in(message.bytes, code, message.offset);
+std::string read_piece(WireReader in) {
   std::string piece;
   std::uint64_t type = 1;
-  while (in.remaining() > 0) {
-    const Field field = next_field(in);
-    if (field.number == 1 && field.delimited) piece = text_of(field.bytes);
-    if (field.number == 3 && !field.delimited) type = field.value;
+  while (const auto field = in.next()) {
+    if (field->is(1, Kind::bytes)) piece = in.text(*field, longest_text, "a piece");
+    if (field->is(3, Kind::number)) type = field->value;
   }
   return type == 5 ? std::string() : piece;
 }
@@ -85,16 +32,16 @@ struct TrainerSpec {
   std::vector<std::pair<std::string_view, std::string>> traces = {};
 };
 
-TrainerSpec read_trainer_spec(const Field& message) {
-  ByteReader in(message.bytes, code, message.offset);
+TrainerSpec read_trainer_spec(WireReader in) {
+  constexpr std::uint64_t longest_trace = 4096;
   TrainerSpec spec;
-  while (in.remaining() > 0) {
-    const Field field = next_field(in);
-    if (field.number == 3 && !field.delimited) spec.model_type = field.value;
-    if (field.number > 2 || !field.delimited) continue;
-    if (field.bytes.empty() || field.bytes.size() > 4096 || spec.traces.size() >= 64) continue;
-    spec.traces.emplace_back(field.number == 1 ? "trainer_spec.input" : "trainer_spec.model_prefix",
-                             percent_escaped(text_of(field.bytes)));
+  while (const auto field = in.next()) {
+    if (field->is(3, Kind::number)) spec.model_type = field->value;
+    if (field->number > 2 || field->kind != Kind::bytes) continue;
+    if (field->size() == 0 || field->size() > longest_trace || spec.traces.size() >= 64) continue;
+    spec.traces.emplace_back(
+        field->number == 1 ? "trainer_spec.input" : "trainer_spec.model_prefix",
+        percent_escaped(in.text(*field, longest_trace, "a trace of training")));
   }
   return spec;
 }
@@ -113,15 +60,15 @@ std::string kind_name(std::uint64_t model_type) {
 }
 
 SentencePieceReading read_model(std::span<const std::byte> bytes, std::string_view file) {
-  ByteReader in(bytes, code);
+  const MemorySource source(std::string(file), std::vector<std::byte>(bytes.begin(), bytes.end()));
+  WireFile wire(source, code);
+  WireReader in(wire);
   Vocabulary vocabulary;
   SentencePieceReading reading;
   TrainerSpec spec;
-  while (in.remaining() > 0) {
-    const Field field = next_field(in);
-    if (!field.delimited) continue;
-    if (field.number == 1) vocabulary.append(read_piece(field));
-    if (field.number == 2) spec = read_trainer_spec(field);
+  while (const auto field = in.next()) {
+    if (field->is(1, Kind::bytes)) vocabulary.append(read_piece(in.inside(*field)));
+    if (field->is(2, Kind::bytes)) spec = read_trainer_spec(in.inside(*field));
   }
   reading.tokenizer = vocabulary.finish(kind_name(spec.model_type), file);
   for (auto& [key, value] : spec.traces) {

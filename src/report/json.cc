@@ -6,6 +6,7 @@
 #include "report/json_parts.h"
 #include "report/numbers.h"
 #include "report/reporters.h"
+#include "report/support_render.h"
 #include "report/tree_render.h"
 #include "report/wording.h"
 
@@ -161,7 +162,10 @@ std::string explain_json(std::span<const Explanation> entries, const RenderOptio
 
 }  // namespace
 
-const Reporter json_reporter{
-    .id = "json", .title = "for machines", .render = json, .explain = explain_json};
+const Reporter json_reporter{.id = "json",
+                             .title = "for machines",
+                             .render = json,
+                             .explain = explain_json,
+                             .support = support_json};
 
 }  // namespace pedigree

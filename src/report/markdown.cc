@@ -12,6 +12,7 @@
 #include "report/markdown_parts.h"
 #include "report/numbers.h"
 #include "report/reporters.h"
+#include "report/support_render.h"
 #include "report/tree_render.h"
 #include "report/wording.h"
 #include "report/wording_components.h"
@@ -251,6 +252,7 @@ std::string explain_markdown(std::span<const Explanation> entries, const RenderO
 const Reporter markdown_reporter{.id = "markdown",
                                  .title = "for job summaries",
                                  .render = markdown,
-                                 .explain = explain_markdown};
+                                 .explain = explain_markdown,
+                                 .support = support_markdown};
 
 }  // namespace pedigree

@@ -12,6 +12,7 @@
 #include "compare/compare.h"
 #include "compare/joint.h"
 #include "report/explanation.h"
+#include "report/support.h"
 #include "report/tree.h"
 
 namespace pedigree {
@@ -102,6 +103,7 @@ struct Reporter {
   std::string (*render)(const Report& report, const RenderOptions& options) = nullptr;
   std::string (*explain)(std::span<const Explanation> entries,
                          const RenderOptions& options) = nullptr;
+  std::string (*support)(std::span<const Supported> rows, const RenderOptions& options) = nullptr;
 };
 
 std::span<const Reporter* const> reporters();

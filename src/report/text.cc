@@ -10,6 +10,7 @@
 
 #include "report/numbers.h"
 #include "report/reporters.h"
+#include "report/support_render.h"
 #include "report/text_layout.h"
 #include "report/tree_render.h"
 #include "report/wording.h"
@@ -383,7 +384,10 @@ std::string explain_text(std::span<const Explanation> entries, const RenderOptio
 
 }  // namespace
 
-const Reporter text_reporter{
-    .id = "text", .title = "for people", .render = text, .explain = explain_text};
+const Reporter text_reporter{.id = "text",
+                             .title = "for people",
+                             .render = text,
+                             .explain = explain_text,
+                             .support = support_text};
 
 }  // namespace pedigree

@@ -96,6 +96,9 @@ Report failed_report(std::string command, Problem problem);
 // What `explain` knows: problem codes, finding rules, relations and answers.
 std::vector<Explanation> explanations();
 
+// What `inspect --formats` lists: every format, element type and quantiser's layout.
+std::vector<Supported> supported();
+
 struct NamedSchema {
   std::string_view name;  // "report-1"
   std::string_view text;

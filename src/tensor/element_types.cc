@@ -14,21 +14,21 @@ namespace pedigree {
 namespace {
 
 constexpr std::array table = {
-    &types::boolean,  &types::f4,          &types::f6_e2m3,     &types::f6_e3m2,
-    &types::u8,       &types::i8,          &types::f8_e5m2,     &types::f8_e4m3,
-    &types::f8_e8m0,  &types::f8_e4m3fnuz, &types::f8_e5m2fnuz, &types::u16,
-    &types::i16,      &types::f16,         &types::bf16,        &types::u32,
-    &types::i32,      &types::f32,         &types::u64,         &types::i64,
-    &types::f64,      &types::c64,         &types::q4_0,        &types::q4_1,
-    &types::q5_0,     &types::q5_1,        &types::q8_0,        &types::q8_1,
-    &types::q1_0,     &types::q2_0,        &types::q2_k,        &types::q3_k,
-    &types::q4_k,     &types::q5_k,        &types::q6_k,        &types::q8_k,
-    &types::iq4_nl,   &types::iq4_xs,      &types::iq1_s,       &types::iq1_m,
-    &types::iq2_xxs,  &types::iq2_xs,      &types::iq2_s,       &types::iq3_xxs,
-    &types::iq3_s,    &types::tq1_0,       &types::tq2_0,       &types::mxfp4,
-    &types::nvfp4,    &types::gptq,        &types::awq,         &types::bnb_4bit,
-    &types::bnb_int8, &types::fp8_scaled,  &types::int8_scaled, &types::ct_packed,
-    &types::mlx,      &types::hqq,
+    &types::boolean,     &types::f4,        &types::f6_e2m3,  &types::f6_e3m2,
+    &types::u4,          &types::i4,        &types::u8,       &types::i8,
+    &types::f8_e5m2,     &types::f8_e4m3,   &types::f8_e8m0,  &types::f8_e4m3fnuz,
+    &types::f8_e5m2fnuz, &types::u16,       &types::i16,      &types::f16,
+    &types::bf16,        &types::u32,       &types::i32,      &types::f32,
+    &types::u64,         &types::i64,       &types::f64,      &types::c64,
+    &types::q4_0,        &types::q4_1,      &types::q5_0,     &types::q5_1,
+    &types::q8_0,        &types::q8_1,      &types::q1_0,     &types::q2_0,
+    &types::q2_k,        &types::q3_k,      &types::q4_k,     &types::q5_k,
+    &types::q6_k,        &types::q8_k,      &types::iq4_nl,   &types::iq4_xs,
+    &types::iq1_s,       &types::iq1_m,     &types::iq2_xxs,  &types::iq2_xs,
+    &types::iq2_s,       &types::iq3_xxs,   &types::iq3_s,    &types::tq1_0,
+    &types::tq2_0,       &types::mxfp4,     &types::nvfp4,    &types::gptq,
+    &types::awq,         &types::bnb_4bit,  &types::bnb_int8, &types::fp8_scaled,
+    &types::int8_scaled, &types::ct_packed, &types::mlx,      &types::hqq,
 };
 
 constinit const ElementType opaque = {.id = "opaque"};

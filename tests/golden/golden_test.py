@@ -22,6 +22,7 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 SCHEMAS = {"pedigree-report/1": "report-1", "pedigree-problems/1": "problems-1",
+           "pedigree-support/1": "support-1",
            "pedigree-tree/1": "tree-1"}
 
 try:
@@ -66,6 +67,9 @@ def build(root):
         f"oid sha256:{'ab' * 32}\nsize 13000000000\n")
     (root / "empty").mkdir()
     put("error-page/model.safetensors", "<!DOCTYPE html><html>not found</html>")
+    for name, source in (("exported", "corpus/onnx/aliases"),
+                         ("data-missing", "attacks/onnx/external-missing/model.onnx")):
+        put(f"{name}/model.onnx", (ROOT / "fixtures" / source).read_bytes())
     put("pairs.tsv", "tiny\ttiny\nmissing\ttiny\nno tab here\n")
     put("config-typo.json", "{\"thread\": 1}\n")
     for name in ("models", "weights", "attacks"):

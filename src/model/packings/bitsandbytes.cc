@@ -103,6 +103,7 @@ const Packing bnb_4bit = {.id = "bitsandbytes-4bit",
                           .title = "bitsandbytes NF4 and FP4",
                           .suffix = ".weight",
                           .type = "BNB_4BIT",
+                          .checked = "the CPU decoder of bitsandbytes",
                           .recognise = recognise_4bit};
 
 const Packing bnb_int8 = {.id = "bitsandbytes-int8",

@@ -117,6 +117,7 @@ const Packing ct_packed = {.id = "pack-quantized",
                            .title = "compressed-tensors, packed integers",
                            .suffix = ".weight_packed",
                            .type = "CT_PACKED",
+                           .checked = "words of the packer of compressed-tensors 0.20",
                            .recognise = recognise_packed};
 
 const Packing ct_nvfp4 = {.id = "nvfp4-pack-quantized",

@@ -77,7 +77,11 @@ std::optional<PackedMatrix> recognise(PackedParts& parts, const QuantizerFacts& 
 
 }  // namespace
 
-const Packing gptq = {
-    .id = "gptq", .title = "GPTQ", .suffix = ".qweight", .type = "GPTQ", .recognise = recognise};
+const Packing gptq = {.id = "gptq",
+                      .title = "GPTQ",
+                      .suffix = ".qweight",
+                      .type = "GPTQ",
+                      .checked = "the packer of auto-gptq 0.7.1",
+                      .recognise = recognise};
 
 }  // namespace pedigree::packings

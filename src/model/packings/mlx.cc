@@ -114,7 +114,11 @@ std::optional<PackedMatrix> recognise(PackedParts& parts, const QuantizerFacts& 
 
 }  // namespace
 
-const Packing mlx = {
-    .id = "mlx", .title = "MLX", .suffix = ".weight", .type = "MLX", .recognise = recognise};
+const Packing mlx = {.id = "mlx",
+                     .title = "MLX",
+                     .suffix = ".weight",
+                     .type = "MLX",
+                     .checked = "mlx 0.32",
+                     .recognise = recognise};
 
 }  // namespace pedigree::packings

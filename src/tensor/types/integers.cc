@@ -18,8 +18,26 @@ constexpr ElementType integer_type(std::string_view id) {
           .decode = decode<Integer>};
 }
 
+// Two in a byte, the first in the low half, as ONNX has them.
+template <bool is_signed>
+void decode_halves(std::span<const std::byte> bytes, std::span<float> out) {
+  check(bytes.size() >= (out.size() + 1) / 2, "too few bytes to decode");
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const int code = std::to_integer<int>(bytes[i / 2]) >> (i % 2 * 4) & 0xF;
+    out[i] = static_cast<float>(is_signed && code > 7 ? code - 16 : code);
+  }
+}
+
+template <bool is_signed>
+constexpr ElementType half_byte_type(std::string_view id) {
+  return {
+      .id = id, .bits = 4, .kind = ElementType::Kind::integer, .decode = decode_halves<is_signed>};
+}
+
 }  // namespace
 
+constinit const ElementType u4 = half_byte_type<false>("U4");
+constinit const ElementType i4 = half_byte_type<true>("I4");
 constinit const ElementType u8 = integer_type<std::uint8_t>("U8");
 constinit const ElementType i8 = integer_type<std::int8_t>("I8");
 constinit const ElementType u16 = integer_type<std::uint16_t>("U16");

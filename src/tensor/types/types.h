@@ -8,6 +8,8 @@ namespace pedigree::types {
 
 extern const ElementType boolean;
 
+extern const ElementType u4;
+extern const ElementType i4;
 extern const ElementType u8;
 extern const ElementType i8;
 extern const ElementType u16;

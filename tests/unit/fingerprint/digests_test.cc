@@ -260,6 +260,23 @@ TEST_CASE("what carries no information is said to carry none") {
   CHECK_FALSE(informative(floats("f", {64}, frequencies)));
   CHECK_FALSE(informative(floats("r", {64}, ramp)));
   CHECK_FALSE(informative(floats("s", {8, 8}, sinusoids)));
+  for (const bool cosine : {true, false}) {
+    std::vector<float> rotary;
+    for (int position = 0; position < 8; ++position) {
+      for (int i = 0; i < 8; ++i) {
+        const double angle = position * std::pow(10000.0, -i / 8.0);
+        rotary.push_back(static_cast<float>(cosine ? std::cos(angle) : std::sin(angle)));
+      }
+    }
+    CHECK_FALSE(informative(floats("c", {8, 8}, rotary)));
+    CHECK_FALSE(informative(floats("c", {1, 1, 8, 8}, rotary)));
+    rotary[30] += 0.1F;
+    CHECK(informative(floats("c", {8, 8}, rotary)));
+  }
+  // An embedding with an empty row in front is none, however small its values.
+  std::vector<float> padded(64);
+  for (std::size_t i = 8; i < 64; ++i) padded[i] = 0.001F * bell[i];
+  CHECK(informative(floats("e", {8, 8}, padded)));
   CHECK_FALSE(informative(floats("ones", {64}, std::vector<float>(64, 1.0F))));
   CHECK_FALSE(informative(floats("x.inv_freq", {64}, bell)));
   CHECK_FALSE(informative(

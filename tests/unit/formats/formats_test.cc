@@ -79,10 +79,32 @@ TEST_CASE("header lengths that begin with another format's magic stay safetensor
   CHECK(read_weights(MemorySource("a", safetensors_of(0x0280))).has_value());
 }
 
+TEST_CASE("containers of other frameworks are recognised by what they begin with") {
+  CHECK(recognised("\x1c\0\0\0ORTM more"s) == "ort");
+  CHECK(recognised("\x1c\0\0\0ET12 more"s) == "executorch");
+  CHECK(recognised("ptrt\1\0\0\0") == "tensorrt");
+  CHECK(recognised("PYTORCH1 and so on") == "torch-1.0-rc");
+  CHECK(recognised("MZqFpD='\n\0"s) == "llamafile");
+  CHECK(recognised("\x0c\xdb\x3a\x2a\0\0"s) == "orbax");
+  CHECK(recognised("<?xml version=\"1.0\"?>\n<net name=\"m\" version=\"11\">") == "openvino");
+  // A map to a map to an array: extension type 1 of 32 bytes, with shape, type and values.
+  CHECK(recognised("\x81\xa6params\x81\xa6kernel\xc7\x20\x01\x93\x92\x02\x02"s) == "flax-msgpack");
+  CHECK(recognised("\x81\xa6params\x81\xa6kernel\xc7\x20\x02\x93\x92\x02\x02"s).empty());
+  CHECK(recognised("\x81\xa6params\x01"s).empty());
+}
+
+TEST_CASE("every format that is not read says what a person can do") {
+  for (const Format* format : formats()) {
+    CHECK_MESSAGE((format->read == nullptr) == !format->remedy.empty(), format->id);
+  }
+}
+
 TEST_CASE("formats that are named but not read are told as such") {
   const Problem problem = problem_of("\x89HDF\r\n\x1a\n and so on");
   CHECK(problem.code == "format-unsupported");
-  CHECK(problem.message == "the content is HDF5, which is recognised but not read yet");
+  CHECK(problem.message ==
+        "the content is HDF5 (Keras, TensorFlow), which is recognised but not read yet");
+  CHECK(problem.remedy == "Load the weights in Keras and save them as .npz or safetensors.");
 }
 
 TEST_CASE("error text under a weight file's name is no weight file, and is described") {

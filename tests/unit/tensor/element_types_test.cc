@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <limits>
@@ -95,8 +96,9 @@ TEST_CASE("every dtype of the safetensors specification has a row with its width
       {"U64", 64},        {"I64", 64}, {"F8_E5M2", 8}, {"F8_E4M3", 8}, {"F8_E8M0", 8},
       {"F8_E4M3FNUZ", 8}, {"F16", 16}, {"BF16", 16},   {"F32", 32},    {"F64", 64},
       {"F8_E5M2FNUZ", 8}, {"C64", 64}};
+  constexpr std::ptrdiff_t of_onnx = 2;  // U4 and I4
   CHECK(std::ranges::count(element_types(), 0U, &ElementType::block) ==
-        static_cast<std::ptrdiff_t>(expected.size()));
+        static_cast<std::ptrdiff_t>(expected.size()) + of_onnx);
   for (const auto& [id, bits] : expected) {
     const ElementType* type = find_element_type(id);
     REQUIRE_MESSAGE(type != nullptr, std::string(id));
@@ -104,6 +106,15 @@ TEST_CASE("every dtype of the safetensors specification has a row with its width
     const bool decodes = type->decode != nullptr;
     CHECK(decodes == (id != "C64"));
   }
+}
+
+TEST_CASE("integers of four bits stand two in a byte, the first in the low half") {
+  const std::array<std::byte, 2> stored = {std::byte{0x80}, std::byte{0xF7}};
+  std::array<float, 4> values = {};
+  find_element_type("I4")->decode(stored, values);
+  CHECK(values == std::array<float, 4>{0, -8, 7, -1});
+  find_element_type("U4")->decode(stored, values);
+  CHECK(values == std::array<float, 4>{0, 8, 7, 15});
 }
 
 TEST_CASE("names of element types are unique and unknown ones are not found") {
