@@ -8,7 +8,6 @@ as Meta's parallel layers do. Debian's python3-torch writes the files. Skips, an
 it is missing.
 """
 
-import hashlib
 import json
 import pathlib
 import shutil
@@ -22,73 +21,21 @@ except ImportError as missing:
     print(f"SKIPPED: {missing}; Debian's python3-torch and python3-numpy write the files read here")
     sys.exit(0)
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "interop"))
+sys.path.insert(0, str(ROOT / "tests" / "support"))
+import meta_files  # noqa: E402
 from torch_files_test import MODEL, OTHER, Tool, weights  # noqa: E402
 
 CONFIG = json.loads((MODEL / "config.json").read_text())
 HEADS, KV_HEADS = CONFIG["num_attention_heads"], CONFIG["num_key_value_heads"]
-NAMES = {"self_attn.q_proj": "attention.wq", "self_attn.k_proj": "attention.wk",
-         "self_attn.v_proj": "attention.wv", "self_attn.o_proj": "attention.wo",
-         "mlp.gate_proj": "feed_forward.w1", "mlp.down_proj": "feed_forward.w2",
-         "mlp.up_proj": "feed_forward.w3", "input_layernorm": "attention_norm",
-         "post_attention_layernorm": "ffn_norm"}
-WHOLE = {"model.embed_tokens.weight": "tok_embeddings.weight", "model.norm.weight": "norm.weight",
-         "lm_head.weight": "output.weight"}
-
-
-def paired(tensor, heads):
-    """The inverse of permute() in transformers' convert_llama_weights_to_hf.py."""
-    rows, columns = tensor.shape
-    return tensor.reshape(heads, 2, rows // heads // 2, columns).transpose(1, 2).reshape(rows, columns)
-
-
-def meta(tensors):
-    renamed = {}
-    for name, tensor in tensors.items():
-        if name in WHOLE:
-            renamed[WHOLE[name]] = tensor.clone()
-            continue
-        _, _, layer, rest = name.split(".", 3)
-        module = rest.removesuffix(".weight")
-        if module == "self_attn.q_proj":
-            tensor = paired(tensor, HEADS)
-        if module == "self_attn.k_proj":
-            tensor = paired(tensor, KV_HEADS)
-        renamed[f"layers.{layer}.{NAMES[module]}.weight"] = tensor.clone()
-    head = CONFIG["hidden_size"] // HEADS
-    renamed["rope.freqs"] = 1.0 / (10000.0 ** (torch.arange(0, head, 2).float() / head))
-    return renamed
-
-
-def share(name, tensor, number, count, embedding_axis):
-    """What one of `count` files holds of a tensor."""
-    part = name.split(".")[-2]
-    if part in ("wk", "wv") and count > KV_HEADS:
-        return tensor.chunk(KV_HEADS, 0)[number // (count // KV_HEADS)].clone()
-    if part in ("wq", "wk", "wv", "w1", "w3", "output"):
-        return tensor.chunk(count, 0)[number].clone()
-    if part in ("wo", "w2"):
-        return tensor.chunk(count, 1)[number].clone()
-    if part == "tok_embeddings":
-        return tensor.chunk(count, embedding_axis)[number].clone()
-    return tensor
+# 2/3 of 4·48 is 128; rounded up to a multiple of 64.
+PARAMS = {"dim": 48, "multiple_of": 64, "n_heads": HEADS, "n_kv_heads": KV_HEADS, "n_layers": 3,
+          "norm_eps": 1e-05, "vocab_size": -1}
 
 
 def write(folder, name, tensors, count, embedding_axis=1, params=True):
-    target = pathlib.Path(folder) / name
-    target.mkdir()
-    for number in range(count):
-        torch.save({key: share(key, tensor, number, count, embedding_axis)
-                    for key, tensor in tensors.items()}, target / f"consolidated.{number:02d}.pth")
-    if params:
-        # 2/3 of 4·48 is 128; rounded up to a multiple of 64.
-        (target / "params.json").write_text(json.dumps(
-            {"dim": 48, "multiple_of": 64, "n_heads": HEADS, "n_kv_heads": KV_HEADS, "n_layers": 3,
-             "norm_eps": 1e-05, "vocab_size": -1}))
-    lines = [f"{hashlib.md5(file.read_bytes()).hexdigest()}  {file.name}\n"
-             for file in sorted(target.iterdir())]
-    (target / "checklist.chk").write_text("".join(lines))
-    return target
+    return meta_files.write(pathlib.Path(folder) / name, tensors, PARAMS, count, embedding_axis, params)
 
 
 def checklist(tool, model):
@@ -110,7 +57,7 @@ def checklist(tool, model):
 def main():
     tool = Tool(sys.argv[1])
     with tempfile.TemporaryDirectory() as folder:
-        tensors = meta(weights())
+        tensors = meta_files.renamed(weights(), PARAMS)
         made = {
             "one-file": write(folder, "one-file", tensors, 1),
             "two-files": write(folder, "two-files", tensors, 2),
