@@ -10,19 +10,17 @@ says so. PyTorch's containers need Debian's python3-torch, and are left out alou
 
 import itertools
 import json
-import os
 import pathlib
-import shutil
 import subprocess
 import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-VENV = ROOT / "build" / "interop-venv" / "bin" / "python"
-DEBIAN = "/usr/bin/python3"
 sys.path.insert(0, str(ROOT / "tests" / "support"))
-if VENV.exists() and not os.environ.get("PEDIGREE_INTEROP"):
-    os.execve(VENV, [str(VENV), *sys.argv], {**os.environ, "PEDIGREE_INTEROP": "1"})
+import interop  # noqa: E402
+from interop import beside_config  # noqa: E402
+
+interop.enter_venv()
 try:
     import numpy as np
     from safetensors.numpy import save_file
@@ -31,19 +29,12 @@ try:
     import made_models
     import onnx_models
 except ImportError as missing:
-    print(f"SKIPPED: {missing}. scripts/interop-venv installs what this test needs.")
-    sys.exit(77)
+    interop.skip(missing)
 
 PARAMS = {"dim": made_models.HIDDEN, "n_layers": made_models.LAYERS, "n_heads": made_models.HEADS,
           "n_kv_heads": made_models.KV_HEADS, "vocab_size": made_models.VOCAB,
           # 3/4 of ⌊8 · 256 / 3⌋ is 511, and the next multiple 512.
           "multiple_of": 256, "ffn_dim_multiplier": 0.75, "norm_eps": 1e-5}
-
-
-def with_side_files(folder, base):
-    for side in ("config.json", "tokenizer.json"):
-        shutil.copy(base / side, folder)
-    return folder
 
 
 def in_three(tensors, folder, base):
@@ -56,20 +47,20 @@ def in_three(tensors, folder, base):
         save_file({name: np.ascontiguousarray(tensors[name]) for name in part}, folder / file)
         index["weight_map"].update(dict.fromkeys(part, file))
     (folder / "model.safetensors.index.json").write_text(json.dumps(index))
-    return with_side_files(folder, base)
+    return beside_config(base, folder)
 
 
 def in_torch(tensors, work, base):
-    if subprocess.run([DEBIAN, "-c", "import torch"], capture_output=True).returncode != 0:
+    if not interop.has_debian_torch():
         print("SKIPPED: zip, legacy and Meta's files; Debian's python3-torch is not there")
         return {}
     np.savez(work / "tensors.npz", **tensors)
     (work / "params.json").write_text(json.dumps(PARAMS))
-    environment = {name: value for name, value in os.environ.items() if name != "PEDIGREE_INTEROP"}
-    subprocess.run([DEBIAN, str(ROOT / "tests" / "support" / "torch_containers.py"),
-                    str(work / "tensors.npz"), str(work / "params.json"), str(work)],
-                   check=True, env=environment)
-    return {"zip": with_side_files(work / "zip", base), "legacy": with_side_files(work / "legacy", base),
+    run = interop.run_debian(ROOT / "tests" / "support" / "torch_containers.py", work / "tensors.npz",
+                             work / "params.json", work)
+    if run.returncode != 0:
+        sys.exit(run.stderr)
+    return {"zip": beside_config(base, work / "zip"), "legacy": beside_config(base, work / "legacy"),
             "meta-1": work / "meta-1", "meta-2": work / "meta-2"}
 
 
@@ -82,10 +73,10 @@ def containers(work):
     made = {"one-shard": base, "three-shards": in_three(tensors, work / "three-shards", base)}
     for kind in ("F32", "F16", "BF16"):
         made[f"gguf-{kind}"] = gguf_models.write_gguf("llama", tensors, work / f"{kind}.gguf", kind)
-    made["onnx"] = with_side_files(onnx_models.save(onnx_models.folded(tensors), work / "onnx"), base)
+    made["onnx"] = beside_config(base, onnx_models.save(onnx_models.folded(tensors), work / "onnx"))
     (work / "npz").mkdir()
     np.savez(work / "npz" / "model.npz", **tensors)
-    made["npz"] = with_side_files(work / "npz", base)
+    made["npz"] = beside_config(base, work / "npz")
     return {**made, **in_torch(tensors, work, base)}
 
 

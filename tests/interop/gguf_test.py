@@ -9,25 +9,23 @@ the exit status (77) says so.
 """
 
 import json
-import os
 import pathlib
 import subprocess
 import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-VENV = ROOT / "build" / "interop-venv" / "bin" / "python"
 sys.path.insert(0, str(ROOT / "tests" / "support"))
+import interop  # noqa: E402
+
+interop.enter_venv()
 try:
     import gguf_models
     import llama_quantiser
     import made_models
     import numpy as np
 except ImportError as missing:
-    if VENV.exists() and not os.environ.get("PEDIGREE_INTEROP"):
-        os.execve(VENV, [str(VENV), *sys.argv], {**os.environ, "PEDIGREE_INTEROP": "1"})
-    print(f"SKIPPED: {missing}. scripts/interop-venv installs the official GGUF writer.")
-    sys.exit(77)
+    interop.skip(missing)
 
 EXACT = ("F32", "F16", "BF16")
 QUANTISED = ("Q8_0", "Q5_1", "Q5_0", "Q4_1", "Q4_0", "Q6_K", "Q4_K", "IQ4_XS", "MXFP4")

@@ -8,65 +8,32 @@ Needs what scripts/interop-venv installs; without it nothing is tested, and the 
 (77) says so. Exports need Debian's python3-torch, and are skipped aloud without it.
 """
 
-import json
-import os
 import pathlib
 import shutil
-import subprocess
 import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-VENV = ROOT / "build" / "interop-venv" / "bin" / "python"
-DEBIAN = "/usr/bin/python3"
 sys.path.insert(0, str(ROOT / "tests" / "support"))
-if VENV.exists() and not os.environ.get("PEDIGREE_INTEROP"):
-    os.execve(VENV, [str(VENV), *sys.argv], {**os.environ, "PEDIGREE_INTEROP": "1"})
+import interop  # noqa: E402
+from interop import beside_config  # noqa: E402
+
+interop.enter_venv()
 try:
     import onnx
     import made_models
     import onnx_models
 except ImportError as missing:
-    print(f"SKIPPED: {missing}. scripts/interop-venv installs what this test needs.")
-    sys.exit(77)
+    interop.skip(missing)
 
 CONV1D = ("c_attn.weight", "c_proj.weight", "c_fc.weight")
 
 
-class Tool:
-    def __init__(self, binary):
-        self.binary = binary
-        self.failed = 0
-
-    def run(self, *arguments):
-        done = subprocess.run([self.binary, *map(str, arguments), "-o", "json", "--no-progress"],
-                              capture_output=True, text=True)
-        if not done.stdout.strip():
-            sys.exit(f"{arguments}: exit status {done.returncode}\n{done.stderr[-2000:]}")
-        return json.loads(done.stdout)
-
-    def check(self, title, truth, told=""):
-        self.failed += not truth
-        print(("ok   " if truth else "FAIL ") + title + ("" if truth else f"\n     {told}"), flush=True)
-
-    def judge(self, title, suspect, base, relation, codes=()):
-        report = self.run("compare", suspect, base)
-        verdict = report["comparisons"][0]["verdict"]
-        told = sorted({problem["code"] for problem in report.get("problems", [])
-                       if not problem["code"].startswith(("card-", "config-missing"))})
-        self.check(f"{title}: {relation}", verdict["relation"] == relation, verdict)
-        self.check(f"{title}: problems {sorted(codes)}", told == sorted(codes), report.get("problems"))
-
+class Tool(interop.Tool):
     def both_ways(self, title, model, base, other, codes=()):
-        self.judge(title, model, base, "identical", codes)
-        self.judge(f"{title}, turned round", base, model, "identical")
-        self.judge(f"{title}, another model", model, other, "independent", codes)
-
-
-def beside_config(base, folder):
-    for side in ("config.json", "tokenizer.json"):
-        shutil.copy(base / side, folder)
-    return folder
+        self.same(title, model, base, "identical", codes)
+        self.same(f"{title}, turned round", base, model, "identical")
+        self.same(f"{title}, another model", model, other, "independent", codes)
 
 
 def written_by_onnx(tool, work, tensors, base, other):
@@ -135,23 +102,22 @@ def damaged(tool, work, folder):
 
 
 def exported(tool, work, cases):
-    probe = subprocess.run([DEBIAN, "-c", "import torch"], capture_output=True)
-    if probe.returncode != 0:
+    if not interop.has_debian_torch():
         print("SKIPPED: torch.onnx exports; Debian's python3-torch is not there")
         return
     script = ROOT / "tests" / "support" / "torch_exports.py"
-    environment = {name: value for name, value in os.environ.items() if name != "PEDIGREE_INTEROP"}
     for title, (base, other) in cases.items():
         made = {}
         for which, source in (("own", base), ("other", other)):
             folder = work / f"export-{title}-{which}"
             folder.mkdir()
-            subprocess.run([DEBIAN, str(script), str(source), str(folder / "model.onnx")], check=True,
-                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
+            run = interop.run_debian(script, source, folder / "model.onnx")
+            if run.returncode != 0:
+                sys.exit(run.stderr)
             onnx.checker.check_model(str(folder / "model.onnx"))
             made[which] = beside_config(base, folder)
         tool.both_ways(f"exported {title}", made["own"], base, other)
-        tool.judge(f"two exports of {title}", made["own"], made["other"], "independent")
+        tool.same(f"two exports of {title}", made["own"], made["other"], "independent")
         tool.both_ways(f"exported {title}, the file alone", made["own"] / "model.onnx", base, other)
 
 

@@ -9,23 +9,21 @@ the exit status (77) says so.
 """
 
 import json
-import os
 import pathlib
 import subprocess
 import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-VENV = ROOT / "build" / "interop-venv" / "bin" / "python"
 sys.path.insert(0, str(ROOT / "tests" / "support"))
-if VENV.exists() and not os.environ.get("PEDIGREE_INTEROP"):
-    os.execve(VENV, [str(VENV), *sys.argv], {**os.environ, "PEDIGREE_INTEROP": "1"})
+import interop  # noqa: E402
+
+interop.enter_venv()
 try:
     import made_models
     import packed_models
 except ImportError as missing:
-    print(f"SKIPPED: {missing}. scripts/interop-venv installs what this test needs.")
-    sys.exit(77)
+    interop.skip(missing)
 
 
 def run(binary, *arguments):
