@@ -8,9 +8,9 @@
 #include <set>
 #include <string_view>
 #include <tuple>
-#include <unordered_map>
 
 #include "model/families_names.h"
+#include "model/families_patterns.h"
 
 namespace pedigree {
 namespace {
@@ -31,67 +31,6 @@ std::optional<std::uint64_t> majority(const Values& values) {
     begin = end;
   }
   return winner;
-}
-
-// A family's name in the form stored names are looked up by.
-CoreName pattern_of(std::string name) {
-  for (const std::string_view slot : {"{L}", "{E}"}) {
-    const std::size_t at = name.find(slot);
-    if (at != std::string::npos) name.replace(at, slot.size(), "0");
-  }
-  return core_name(name);
-}
-
-struct Pattern {
-  CoreName name;
-  const FamilyTensor* tensor = nullptr;  // null for an ignorable buffer
-};
-
-using PatternTable = std::unordered_map<std::string_view, const Pattern*>;
-
-std::vector<Pattern> patterns_of(const Family& family) {
-  std::vector<Pattern> patterns;
-  patterns.reserve(family.tensors.size() + family.ignorable.size());
-  for (const FamilyTensor& tensor : family.tensors) {
-    patterns.push_back({.name = pattern_of(tensor.name), .tensor = &tensor});
-  }
-  for (const std::string& name : family.ignorable) {
-    patterns.push_back({.name = pattern_of(name)});
-  }
-  return patterns;
-}
-
-struct NamedMatch {
-  MatchedTensor matched;
-  std::string wrapper;
-  std::size_t frequency = 0;  // of the wrapper
-};
-
-struct NameMatches {
-  std::vector<NamedMatch> tensors;
-  std::vector<std::size_t> buffers;
-};
-
-NameMatches match_names(std::span<const CoreName> names, const PatternTable& table) {
-  NameMatches result;
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    const CoreName& name = names[i];
-    const auto found = table.find(name.core);
-    if (found == table.end()) continue;
-    const Pattern& pattern = *found->second;
-    if (pattern.name.numbers.size() != name.numbers.size()) continue;
-    if (pattern.tensor == nullptr) {
-      result.buffers.push_back(i);
-      continue;
-    }
-    const FamilyTensor& tensor = *pattern.tensor;
-    result.tensors.push_back({.matched = {.tensor = i,
-                                          .as = &tensor,
-                                          .layer = tensor.in_layer ? name.numbers.front() : -1,
-                                          .expert = tensor.per_expert ? name.numbers.back() : -1},
-                              .wrapper = wrapper_of(name, pattern.name)});
-  }
-  return result;
 }
 
 // Of several tensors with one meaning (a model beside its averaged copy, say)
@@ -132,10 +71,7 @@ double completeness_of(const Family& family, std::span<const MatchedTensor> matc
 
 FamilyMatch match_spelling(const Family& family, std::span<const StoredTensor> stored,
                            std::span<const CoreName> names) {
-  const std::vector<Pattern> patterns = patterns_of(family);
-  PatternTable table;
-  for (const Pattern& pattern : patterns) table.emplace(pattern.name.core, &pattern);
-  NameMatches by_name = match_names(names, table);
+  NameMatches by_name = patterns_of(family).match(names);
   const std::vector<NamedMatch> unique = without_doubles(std::move(by_name.tensors));
 
   std::vector<MatchedTensor> candidates;
@@ -186,6 +122,18 @@ auto rank_of(const FamilyMatch& match, const ConfigFacts& config) {
 
 constexpr std::uint64_t most_experts = 4096;
 
+// A shape without the axes that are always one: [1, 1, hidden] is a vector.
+std::vector<std::uint64_t> axes_of(std::span<const std::uint64_t> shape, const FamilyTensor& as) {
+  std::vector<std::uint64_t> axes;
+  for (std::size_t axis = 0; axis < shape.size(); ++axis) {
+    const SizeFormula& size = as.shape[axis];
+    const bool is_one = size.size() == 1 && size.front().symbol == Symbol::one;
+    if (!is_one) axes.push_back(shape[axis]);
+  }
+  if (axes.empty()) axes.push_back(1);
+  return axes;
+}
+
 std::string_view split_name(Turns turns) {
   switch (turns) {
     case Turns::none:
@@ -203,17 +151,35 @@ std::string_view split_name(Turns turns) {
 void add_parts(std::vector<CanonicalTensor>& result, const CanonicalTensor& whole,
                const MatchedTensor& matched, const Sizes& sizes);
 
+// Of a stack of matrices or vectors: one of them.
+CanonicalTensor expert_of(const CanonicalTensor& whole, std::span<const std::uint64_t> shape,
+                          std::uint64_t expert) {
+  CanonicalTensor canonical = whole;
+  canonical.expert = static_cast<int>(expert);
+  canonical.transforms.emplace_back("stack-experts");
+  if (shape.size() == 2) {  // vectors, which lie across the stack's rows
+    canonical.rows = shape[1];
+    canonical.cols = 1;
+    canonical.transposed = true;
+    canonical.first_col = expert;
+  } else if (whole.transposed) {
+    canonical.rows = shape[2];
+    canonical.cols = shape[1];
+    canonical.first_col = expert * shape[1];
+  } else {
+    canonical.rows = shape[1];
+    canonical.cols = shape[2];
+    canonical.first_row = expert * shape[1];
+  }
+  return canonical;
+}
+
 // One canonical tensor for each matrix of a stack, or for each of its parts.
 void add_experts(std::vector<CanonicalTensor>& result, const CanonicalTensor& whole,
                  std::span<const std::uint64_t> shape, const MatchedTensor& matched,
                  const Sizes& sizes) {
   for (std::uint64_t expert = 0; expert < std::min(shape[0], most_experts); ++expert) {
-    CanonicalTensor canonical = whole;
-    canonical.expert = static_cast<int>(expert);
-    canonical.rows = shape[1];
-    canonical.cols = shape[2];
-    canonical.first_row = expert * shape[1];
-    canonical.transforms.emplace_back("stack-experts");
+    CanonicalTensor canonical = expert_of(whole, shape, expert);
     if (matched.as->parts.empty()) {
       result.push_back(std::move(canonical));
     } else {
@@ -315,6 +281,7 @@ void Sizes::count(std::vector<Known> votes) {
 }
 
 std::optional<std::uint64_t> Sizes::find(Symbol symbol, int layer) const {
+  if (symbol == Symbol::one) return 1;
   const std::pair asked(scope_of(symbol, layer), symbol);
   const auto found = std::ranges::lower_bound(
       known_, asked, {}, [](const Known& known) { return std::pair(known.scope, known.symbol); });
@@ -365,7 +332,7 @@ std::vector<CanonicalTensor> canonical_tensors(std::span<const StoredTensor> sto
                                                const Sizes& sizes) {
   std::vector<CanonicalTensor> result;
   for (const MatchedTensor& one : matched) {
-    const std::vector<std::uint64_t>& shape = stored[one.tensor].entry.shape;
+    const std::vector<std::uint64_t> shape = axes_of(stored[one.tensor].entry.shape, *one.as);
     CanonicalTensor canonical = {.role = one.as->role,
                                  .layer = one.layer,
                                  .expert = one.expert,
