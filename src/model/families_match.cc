@@ -1,16 +1,10 @@
 #include "model/families_match.h"
 
 #include <algorithm>
-#include <functional>
-#include <limits>
 #include <map>
 #include <ranges>
-#include <set>
 #include <string_view>
 #include <tuple>
-
-#include "model/families_names.h"
-#include "model/families_patterns.h"
 
 namespace pedigree {
 namespace {
@@ -31,93 +25,6 @@ std::optional<std::uint64_t> majority(const Values& values) {
     begin = end;
   }
   return winner;
-}
-
-// Of several tensors with one meaning (a model beside its averaged copy, say)
-// the one stays whose wrapper is the most frequent.
-std::vector<NamedMatch> without_doubles(std::vector<NamedMatch> matches) {
-  std::map<std::string_view, std::size_t> frequency;
-  for (const NamedMatch& match : matches) ++frequency[match.wrapper];
-  for (NamedMatch& match : matches) match.frequency = frequency[match.wrapper];
-  frequency.clear();  // its keys move with the matches
-  const auto meaning = [](const NamedMatch& match) {
-    return std::tuple(match.matched.layer, match.matched.as, match.matched.expert);
-  };
-  std::ranges::sort(matches, std::ranges::less(), [&](const NamedMatch& match) {
-    return std::tuple(meaning(match), std::numeric_limits<std::size_t>::max() - match.frequency,
-                      std::string_view(match.wrapper), match.matched.tensor);
-  });
-  const auto doubles = std::ranges::unique(matches, {}, meaning);
-  matches.erase(doubles.begin(), doubles.end());
-  return matches;
-}
-
-double share(std::uint64_t part, std::uint64_t whole) {
-  return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
-}
-
-double completeness_of(const Family& family, std::span<const MatchedTensor> matched) {
-  std::set<const FamilyTensor*> seen;
-  for (const MatchedTensor& one : matched) seen.insert(one.as);
-  std::uint64_t required = 0;
-  std::uint64_t found = 0;
-  for (const FamilyTensor& tensor : family.tensors) {
-    if (tensor.optional) continue;
-    ++required;
-    if (seen.contains(&tensor)) ++found;
-  }
-  return share(found, required);
-}
-
-FamilyMatch match_spelling(const Family& family, std::span<const StoredTensor> stored,
-                           std::span<const CoreName> names) {
-  NameMatches by_name = patterns_of(family).match(names);
-  const std::vector<NamedMatch> unique = without_doubles(std::move(by_name.tensors));
-
-  std::vector<MatchedTensor> candidates;
-  candidates.reserve(unique.size());
-  for (const NamedMatch& match : unique) candidates.push_back(match.matched);
-  const Sizes sizes(stored, candidates);
-
-  FamilyMatch result = {.spelling = &family};
-  std::uint64_t bytes = 0;
-  std::uint64_t all_bytes = 0;
-  for (const StoredTensor& tensor : stored) all_bytes += tensor.entry.extent.size();
-  for (const std::size_t i : by_name.buffers) bytes += stored[i].entry.extent.size();
-  std::set<std::string> wrappers;
-  for (const NamedMatch& match : unique) {
-    const StoredTensor& tensor = stored[match.matched.tensor];
-    if (!sizes.confirms(match.matched, tensor)) continue;
-    bytes += tensor.entry.extent.size();
-    result.matched.push_back(match.matched);
-    if (!match.wrapper.empty()) wrappers.insert(match.wrapper);
-  }
-  result.wrappers.assign(wrappers.begin(), wrappers.end());
-  result.count_share = share(result.matched.size() + by_name.buffers.size(), stored.size());
-  result.byte_share = all_bytes == 0 ? result.count_share : share(bytes, all_bytes);
-  result.completeness = completeness_of(family, result.matched);
-  return result;
-}
-
-// The better of a family's own names and those of its GGUF files.
-FamilyMatch match_family(std::size_t family, std::span<const StoredTensor> stored,
-                         std::span<const CoreName> names) {
-  FamilyMatch best = match_spelling(families()[family], stored, names);
-  const Family& gguf = gguf_families()[family];
-  if (best.matched.empty() && !gguf.tensors.empty()) best = match_spelling(gguf, stored, names);
-  best.family = &families()[family];
-  return best;
-}
-
-auto rank_of(const FamilyMatch& match, const ConfigFacts& config) {
-  const Family& family = *match.spelling;
-  const auto says = [&](const std::string& type) {
-    return !type.empty() && std::ranges::find(family.model_types, type) != family.model_types.end();
-  };
-  const auto asked = std::ranges::count(family.tensors, false, &FamilyTensor::optional);
-  return std::tuple(-match.explained(), -match.completeness,
-                    !(says(config.model_type) || says(config.nested_model_type)), -asked,
-                    family.norm_plus_one, !family.reference, std::string_view(family.id));
 }
 
 constexpr std::uint64_t most_experts = 4096;
@@ -312,19 +219,6 @@ bool Sizes::confirms(const MatchedTensor& matched, const StoredTensor& stored) c
     if (evaluate(expected[axis], matched.layer) != shape[axis]) return false;
   }
   return true;
-}
-
-std::vector<FamilyMatch> rank_families(std::span<const StoredTensor> stored,
-                                       const ConfigFacts& config) {
-  std::vector<CoreName> names;
-  names.reserve(stored.size());
-  for (const StoredTensor& tensor : stored) names.push_back(core_name(tensor.entry.name));
-  std::vector<FamilyMatch> result;
-  for (std::size_t family = 0; family < families().size(); ++family) {
-    result.push_back(match_family(family, stored, names));
-  }
-  std::ranges::sort(result, {}, [&](const FamilyMatch& match) { return rank_of(match, config); });
-  return result;
 }
 
 std::vector<CanonicalTensor> canonical_tensors(std::span<const StoredTensor> stored,

@@ -3,9 +3,8 @@
 #include <algorithm>
 #include <charconv>
 #include <map>
-#include <memory>
-#include <mutex>
 #include <string_view>
+#include <utility>
 
 namespace pedigree {
 namespace {
@@ -39,12 +38,14 @@ void number_on(std::vector<NamedMatch>& matches) {
 
 }  // namespace
 
-FamilyPatterns::FamilyPatterns(const Family& family) {
-  for (const FamilyTensor& tensor : family.tensors) add(tensor.name, &tensor);
-  for (const std::string& name : family.ignorable) add(name, nullptr);
+SpellingIndex::SpellingIndex(std::span<const Family> families) : families_(families.size()) {
+  for (std::size_t i = 0; i < families.size(); ++i) {
+    for (const FamilyTensor& tensor : families[i].tensors) add(i, tensor.name, &tensor);
+    for (const std::string& name : families[i].ignorable) add(i, name, nullptr);
+  }
 }
 
-std::vector<FamilyPatterns::Number> FamilyPatterns::numbers_of(const std::string& name) {
+std::vector<SpellingIndex::Number> SpellingIndex::numbers_of(const std::string& name) {
   std::vector<Number> numbers;
   for (std::size_t begin = 0; begin <= name.size();) {
     const std::size_t end = std::min(name.find('.', begin), name.size());
@@ -62,12 +63,14 @@ std::vector<FamilyPatterns::Number> FamilyPatterns::numbers_of(const std::string
   return numbers;
 }
 
-void FamilyPatterns::add(const std::string& name, const FamilyTensor* tensor) {
-  Pattern pattern = {.name = core_of(name), .numbers = numbers_of(name), .tensor = tensor};
-  patterns_[pattern.name.core].push_back(std::move(pattern));
+void SpellingIndex::add(std::size_t family, const std::string& name, const FamilyTensor* tensor) {
+  Pattern pattern = {
+      .family = family, .name = core_of(name), .numbers = numbers_of(name), .tensor = tensor};
+  std::vector<Pattern>& same = patterns_[pattern.name.core];
+  same.push_back(std::move(pattern));
 }
 
-bool FamilyPatterns::fits(const Pattern& pattern, const CoreName& name) {
+bool SpellingIndex::fits(const Pattern& pattern, const CoreName& name) {
   if (pattern.numbers.size() != name.numbers.size()) return false;
   for (std::size_t i = 0; i < name.numbers.size(); ++i) {
     const Number& number = pattern.numbers[i];
@@ -76,16 +79,8 @@ bool FamilyPatterns::fits(const Pattern& pattern, const CoreName& name) {
   return true;
 }
 
-const FamilyPatterns::Pattern* FamilyPatterns::find(const CoreName& name) const {
-  const auto found = patterns_.find(name.core);
-  if (found == patterns_.end()) return nullptr;
-  const auto pattern = std::ranges::find_if(
-      found->second, [&](const Pattern& candidate) { return fits(candidate, name); });
-  return pattern == found->second.end() ? nullptr : &*pattern;
-}
-
-void FamilyPatterns::add_match(const Pattern& pattern, const CoreName& name, std::size_t index,
-                               NameMatches& result) const {
+void SpellingIndex::add_match(const Pattern& pattern, const CoreName& name, std::size_t index,
+                              NameMatches& result) {
   if (pattern.tensor == nullptr) {
     result.buffers.push_back(index);
     return;
@@ -95,25 +90,23 @@ void FamilyPatterns::add_match(const Pattern& pattern, const CoreName& name, std
     if (pattern.numbers[i].slot == Slot::layer) matched.layer = name.numbers[i];
     if (pattern.numbers[i].slot == Slot::expert) matched.expert = name.numbers[i];
   }
-  result.tensors.push_back({.matched = matched, .wrapper = wrapper_of(name, pattern.name)});
+  result.tensors.push_back({.matched = matched, .name = &pattern.name});
 }
 
-NameMatches FamilyPatterns::match(std::span<const CoreName> names) const {
-  NameMatches result;
+std::vector<NameMatches> SpellingIndex::match(std::span<const CoreName> names) const {
+  std::vector<NameMatches> result(families_);
   for (std::size_t i = 0; i < names.size(); ++i) {
-    if (const Pattern* pattern = find(names[i])) add_match(*pattern, names[i], i, result);
+    const auto found = patterns_.find(names[i].core);
+    if (found == patterns_.end()) continue;
+    std::size_t last = families_;  // a name is one tensor of a family, not two
+    for (const Pattern& pattern : found->second) {
+      if (pattern.family == last || !fits(pattern, names[i])) continue;
+      last = pattern.family;
+      add_match(pattern, names[i], i, result[last]);
+    }
   }
-  number_on(result.tensors);
+  for (NameMatches& matches : result) number_on(matches.tensors);
   return result;
-}
-
-const FamilyPatterns& patterns_of(const Family& family) {
-  static std::mutex guard;
-  static std::map<const Family*, std::unique_ptr<FamilyPatterns>> made;
-  const std::scoped_lock lock(guard);
-  std::unique_ptr<FamilyPatterns>& patterns = made[&family];
-  if (patterns == nullptr) patterns = std::make_unique<FamilyPatterns>(family);
-  return *patterns;
 }
 
 }  // namespace pedigree

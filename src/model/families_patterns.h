@@ -1,4 +1,4 @@
-// A family's names in the form stored names are looked up by.
+// The names of many families in the form stored names are looked up by.
 #pragma once
 
 #include <cstddef>
@@ -15,8 +15,7 @@ namespace pedigree {
 
 struct NamedMatch {
   MatchedTensor matched = {};
-  std::string wrapper = {};
-  std::size_t frequency = 0;  // of the wrapper
+  const CoreName* name = nullptr;  // the family's own
 };
 
 struct NameMatches {
@@ -24,12 +23,14 @@ struct NameMatches {
   std::vector<std::size_t> buffers = {};
 };
 
-class FamilyPatterns {
+class SpellingIndex {
  public:
-  explicit FamilyPatterns(const Family& family);
+  // Of families that live as long as the index.
+  explicit SpellingIndex(std::span<const Family> families);
 
-  // Whose names are which of the family's, layers of later stacks numbered behind the first.
-  NameMatches match(std::span<const CoreName> names) const;
+  // For each family whose names are which of its own, layers of later stacks numbered behind
+  // the first's.
+  std::vector<NameMatches> match(std::span<const CoreName> names) const;
 
  private:
   // What a number in a name stands for, or has to be.
@@ -39,6 +40,7 @@ class FamilyPatterns {
     int value = 0;
   };
   struct Pattern {
+    std::size_t family = 0;
     CoreName name = {};
     std::vector<Number> numbers = {};
     const FamilyTensor* tensor = nullptr;  // null for an ignorable buffer
@@ -46,16 +48,12 @@ class FamilyPatterns {
 
   static std::vector<Number> numbers_of(const std::string& name);
   static bool fits(const Pattern& pattern, const CoreName& name);
-  void add(const std::string& name, const FamilyTensor* tensor);
-  void add_match(const Pattern& pattern, const CoreName& name, std::size_t index,
-                 NameMatches& result) const;
-  const Pattern* find(const CoreName& name) const;
+  static void add_match(const Pattern& pattern, const CoreName& name, std::size_t index,
+                        NameMatches& result);
+  void add(std::size_t family, const std::string& name, const FamilyTensor* tensor);
 
-  // By core; one core may have several patterns, with other fixed numbers.
-  std::unordered_map<std::string, std::vector<Pattern>> patterns_;
+  std::size_t families_ = 0;
+  std::unordered_map<std::string, std::vector<Pattern>> patterns_;  // by core, families in order
 };
-
-// Made once for each family, which has to live as long as the program.
-const FamilyPatterns& patterns_of(const Family& family);
 
 }  // namespace pedigree
