@@ -109,6 +109,16 @@ TEST_CASE("a mistake in a family file is named") {
   CHECK(complaint("[]") == "an object was expected");
 }
 
+TEST_CASE("numbers in names that are no layer's have to be as written") {
+  const ModelInfo info = test::tensors_of(test::family_called("t5"), 2).model();
+  const auto roles = test::roles_by_name(info);
+  CHECK(roles.at("encoder.block.1.layer.0.layer_norm.weight") == "attn.norm/1");
+  CHECK(roles.at("encoder.block.1.layer.1.layer_norm.weight") == "ffn.norm/1");
+  CHECK(roles.at("decoder.block.0.layer.1.layer_norm.weight") == "cross.norm/2");
+  CHECK(roles.at("decoder.block.1.layer.2.layer_norm.weight") == "ffn.norm/3");
+  CHECK(info.architecture.layers == 4);
+}
+
 TEST_CASE("each structure has exactly one family that renames are told against") {
   std::map<std::string, int> references;
   for (const Family& family : families()) {
