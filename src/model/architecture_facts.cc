@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <string_view>
 #include <tuple>
+#include <utility>
 
 #include "model/architecture_names.h"
 #include "model/head_counts.h"
@@ -40,7 +42,8 @@ void fill_sizes(Architecture& architecture, const std::vector<CanonicalTensor>& 
                 const RoleTable& roles) {
   architecture.layers = layers_of(canonical);
   architecture.vocab = roles.rows("embed.tokens");
-  architecture.hidden = roles.cols("embed.tokens");
+  architecture.hidden = roles.rows("embed.in");  // out of narrower embeddings
+  if (architecture.hidden == 0) architecture.hidden = roles.cols("embed.tokens");
   if (architecture.hidden == 0) architecture.hidden = roles.rows("attn.norm");
   if (architecture.hidden == 0) architecture.hidden = roles.cols("attn.q");
   architecture.experts = experts_of(canonical, roles);
@@ -57,14 +60,29 @@ void fill_heads(Architecture& architecture, const HeadCounts& counts) {
 }
 
 std::vector<std::string> additions_of(const RoleTable& roles, bool norm_plus_one) {
+  // Each with roles of which one shows it.
+  using Shown = std::pair<std::string_view, std::array<std::string_view, 3>>;
+  static constexpr std::array<Shown, 8> shown_by = {{
+      {"mlp-bias", {"ffn.up.bias", "ffn.down.bias", "moe.up.bias"}},
+      {"qk-norm", {"attn.q.norm"}},
+      {"sub-norm", {"attn.sub_norm", "ffn.sub_norm"}},
+      {"compressed-keys", {"attn.kv_a"}},
+      {"sinks", {"attn.sinks"}},
+      {"short-convolution", {"conv.in"}},
+      {"experts", {"moe.up"}},
+      {"shared-experts", {"moe.shared.up"}},
+  }};
   std::vector<std::string> additions;
   if (roles.has("attn.q.bias")) {
     additions.emplace_back(roles.has("attn.o.bias") ? "attention-bias" : "qkv-bias");
   }
-  if (roles.has("ffn.up.bias") || roles.has("ffn.down.bias")) additions.emplace_back("mlp-bias");
-  if (roles.has("attn.q.norm")) additions.emplace_back("qk-norm");
-  if (roles.has("moe.up")) additions.emplace_back("experts");
+  for (const auto& [addition, by] : shown_by) {
+    const bool found =
+        std::ranges::any_of(by, [&](std::string_view role) { return roles.has(role); });
+    if (found) additions.emplace_back(addition);
+  }
   if (norm_plus_one) additions.emplace_back("norm-plus-one");
+  if (roles.has("embed.norm")) additions.emplace_back("embedding-norm");
   return additions;
 }
 
@@ -112,9 +130,14 @@ void fill_from_config(Architecture& architecture, const RoleTable& roles, const 
 // The place of a role in a layer's description.
 std::size_t place_of(std::string_view role) {
   static constexpr std::string_view order[] = {
-      "attn.norm", "attn.q",         "attn.q.norm", "attn.k",     "attn.k.norm",  "attn.v",
-      "attn.o",    "attn.post_norm", "ffn.norm",    "moe.router", "moe.gate",     "moe.up",
-      "moe.down",  "ffn.gate",       "ffn.up",      "ffn.down",   "ffn.post_norm"};
+      "attn.norm",     "attn.q",          "attn.q.norm",    "attn.q_a",        "attn.q_a.norm",
+      "attn.q_b",      "attn.k",          "attn.k.norm",    "attn.kv_a",       "attn.kv_a.norm",
+      "attn.k_b",      "attn.v_b",        "attn.v",         "attn.sinks",      "attn.rel_bias",
+      "attn.sub_norm", "attn.o",          "attn.post_norm", "cross.norm",      "cross.q",
+      "cross.k",       "cross.v",         "cross.o",        "conv.in",         "conv.out",
+      "ffn.norm",      "moe.norm",        "moe.router",     "moe.gate",        "moe.up",
+      "moe.down",      "moe.shared.gate", "moe.shared.up",  "moe.shared.down", "moe.shared.router",
+      "ffn.gate",      "ffn.up",          "ffn.sub_norm",   "ffn.down",        "ffn.post_norm"};
   if (role.ends_with(".bias")) role.remove_suffix(5);
   return static_cast<std::size_t>(std::ranges::find(order, role) - std::begin(order));
 }

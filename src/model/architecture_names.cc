@@ -17,9 +17,10 @@ std::string without_ending(std::string_view name) {
   return std::string(name);
 }
 
-std::string short_name(const FamilyTensor& tensor, const Family& family) {
+std::string short_name(const FamilyTensor& tensor) {
+  constexpr std::string_view slot = "{L}.";
   std::string_view name = tensor.name;
-  if (tensor.in_layer) name.remove_prefix(family.layer_path.size());
+  if (tensor.in_layer) name.remove_prefix(name.find(slot) + slot.size());
   return without_ending(name);
 }
 
@@ -59,7 +60,7 @@ Renames renames_of(const Family& family, const std::vector<CanonicalTensor>& can
   for (const FamilyTensor& tensor : family.tensors) {
     const FamilyTensor* theirs = reference->find_role(tensor.role);
     if (theirs == nullptr || !roles.contains(tensor.role)) continue;
-    add(renames, short_name(tensor, family), short_name(*theirs, *reference));
+    add(renames, short_name(tensor), short_name(*theirs));
   }
   return renames;
 }
@@ -72,7 +73,7 @@ Renames renames_by_role(const ModelInfo& info) {
   for (const FamilyTensor& theirs : reference->tensors) {
     const auto ours = names.find(theirs.role);
     if (ours == names.end()) continue;
-    add(renames, ours->second, short_name(theirs, *reference));
+    add(renames, ours->second, short_name(theirs));
   }
   return renames;
 }

@@ -71,15 +71,35 @@ class ConfigCheck {
   }
 
   void check_sizes() {
-    check("layers", config_.layers, built_.layers);
+    check_layers();
     check("hidden size", config_.hidden, built_.hidden);
     check("vocabulary rows", config_.vocab, built_.vocab);
     if (built_.experts != 0) check("experts", config_.experts, built_.experts);
-    if (built_.experts == 0 || !config_.expert_ffn) {
+    const std::uint64_t expert_ffn = roles_.rows("moe.up");
+    if (built_.experts == 0) {
       check("MLP size", config_.ffn, built_.ffn);
+    } else if (config_.expert_ffn) {
+      check("expert MLP size", config_.expert_ffn, expert_ffn);
     } else {
-      check("expert MLP size", config_.expert_ffn, built_.ffn);
+      check("MLP size", config_.ffn, expert_ffn);
     }
+  }
+
+  // An encoder's and a decoder's are counted apart, and some layers are not counted as such;
+  // of two towers the config says each its own.
+  void check_layers() {
+    const std::string kind = parse_structure(built_.structure).kind;
+    std::optional<std::uint64_t> declared = config_.layers;
+    if (kind == "two-towers") return;
+    if (kind == "encoder-decoder" && declared) {
+      const std::uint64_t more = config_.more_layers.value_or(*declared);
+      if (__builtin_add_overflow(*declared, more, &*declared)) return;
+    }
+    if (declared && config_.extra_layers && built_.layers > *declared &&
+        built_.layers - *declared <= *config_.extra_layers) {
+      return;
+    }
+    check("layers", declared, built_.layers);
   }
 
   // A count as it was declared, or "" when nothing was said of it.

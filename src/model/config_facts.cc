@@ -114,7 +114,11 @@ void read_sizes(const Places& places, ConfigFacts& facts) {
                   {"num_hidden_layers", "n_layer", "n_layers", "num_layers", "num_decoder_layers",
                    "num_transformer_layers", "decoder_layers", "encoder_layers"},
                   Null::is_wrong);
-  facts.heads = counts.read("heads", {"num_attention_heads", "n_head", "n_heads", "num_heads"},
+  facts.more_layers = places.count({"num_decoder_layers", "decoder_layers"});
+  facts.extra_layers = places.count({"num_nextn_predict_layers"});
+  facts.heads = counts.read("heads",
+                            {"num_attention_heads", "n_head", "n_heads", "num_heads",
+                             "encoder_attention_heads", "attention_heads"},
                             Null::is_wrong);
   facts.kv_heads = counts.read(
       "kv heads", {"num_key_value_heads", "n_head_kv", "num_kv_heads", "n_kv_heads",
@@ -123,7 +127,8 @@ void read_sizes(const Places& places, ConfigFacts& facts) {
       places.truth({"new_decoder_architecture"}) != true) {
     facts.kv_heads = 1;
   }
-  facts.head_dim = counts.read("head size", {"head_dim", "attention_head_dim", "kv_channels"});
+  facts.head_dim =
+      counts.read("head size", {"head_dim", "attention_head_dim", "kv_channels", "d_kv"});
   if (!facts.head_dim) {
     const auto plain = places.count({"qk_nope_head_dim"});
     const auto rotary = places.count({"qk_rope_head_dim"});

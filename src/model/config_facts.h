@@ -45,6 +45,9 @@ struct ConfigFacts {
 
   std::optional<std::uint64_t> hidden = {};
   std::optional<std::uint64_t> layers = {};
+  std::optional<std::uint64_t> more_layers = {};  // of the decoder behind an encoder
+  std::optional<std::uint64_t> extra_layers =
+      {};  // that predict tokens further on, beside `layers`
   std::optional<std::uint64_t> heads = {};
   std::optional<std::uint64_t> kv_heads = {};  // absent: equal to heads, by convention
   std::optional<std::uint64_t> head_dim = {};

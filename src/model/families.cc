@@ -11,16 +11,30 @@ namespace pedigree {
 
 namespace {
 
-constexpr std::array<std::pair<std::string_view, Symbol>, 9> symbol_names = {{
+constexpr std::array<std::pair<std::string_view, Symbol>, 23> symbol_names = {{
     {"hidden", Symbol::hidden},
+    {"other_hidden", Symbol::other_hidden},
+    {"embed", Symbol::embed},
+    {"projection", Symbol::projection},
     {"vocab", Symbol::vocab},
     {"head_rows", Symbol::head_rows},
     {"positions", Symbol::positions},
+    {"other_positions", Symbol::other_positions},
+    {"types", Symbol::types},
+    {"buckets", Symbol::buckets},
     {"head_dim", Symbol::head_dim},
+    {"heads", Symbol::heads},
+    {"kv_heads", Symbol::kv_heads},
     {"q", Symbol::q},
     {"kv", Symbol::kv},
+    {"values", Symbol::values},
+    {"plain_keys", Symbol::plain_keys},
+    {"q_rank", Symbol::q_rank},
+    {"kv_rank", Symbol::kv_rank},
+    {"kv_in", Symbol::kv_in},
     {"ffn", Symbol::ffn},
     {"experts", Symbol::experts},
+    {"shared_ffn", Symbol::shared_ffn},
 }};
 
 // Families are few and small; what is wrong with one is thrown to parse_family.
@@ -31,7 +45,7 @@ class FamilyReader {
   Family read() const {
     allow_only(root_, {"schema", "id", "title", "structure", "reference", "tied", "norm_plus_one",
                        "rope_theta", "model_types", "layer_path", "before", "layer", "after",
-                       "ignorable", "layer_ignorable", "gguf"});
+                       "ignorable", "layer_ignorable", "stacks", "gguf"});
     if (text(root_, "schema") != "pedigree-architecture/1") fail("schema is not ours");
     Family family = {.id = text(root_, "id"),
                      .title = text(root_, "title"),
@@ -42,19 +56,12 @@ class FamilyReader {
                      .rope_theta = number(root_, "rope_theta"),
                      .model_types = texts("model_types"),
                      .layer_path = text(root_, "layer_path")};
-    if (!family.layer_path.ends_with("{L}.")) fail("layer_path does not end in {L}.");
-    add_tensors(family, "before", "");
-    add_tensors(family, "layer", family.layer_path);
-    add_tensors(family, "after", "");
-    if (const JsonValue* gguf = root_.find("gguf")) {
-      allow_only(*gguf, {"architectures", "pairs_heads"});
-      family.gguf_architectures = texts_of(*gguf, "architectures");
-      family.gguf_pairs_heads = flag(*gguf, "pairs_heads");
-    }
     family.ignorable = texts("ignorable");
-    for (const std::string& name : texts("layer_ignorable")) {
-      family.ignorable.push_back(family.layer_path + name);
-    }
+    add_tensors(family, root_, "before");
+    add_stack(family, root_, 0);
+    if (root_.find("stacks") != nullptr) add_stacks(family);
+    add_tensors(family, root_, "after");
+    if (const JsonValue* gguf = root_.find("gguf")) add_gguf(family, *gguf);
     return family;
   }
 
@@ -109,6 +116,36 @@ class FamilyReader {
     return result;
   }
 
+  // One run of layers; the numbers of a second go on behind those of the first.
+  static void add_stack(Family& family, const JsonValue& object, int stack) {
+    const std::string path = text(object, "layer_path");
+    if (!path.ends_with("{L}.")) fail("layer_path does not end in {L}.");
+    add_tensors(family, object, "layer", path, stack);
+    for (const std::string& name : texts_of(object, "layer_ignorable")) {
+      family.ignorable.push_back(path + name);
+    }
+  }
+
+  void add_stacks(Family& family) const {
+    int stack = 0;
+    for (const JsonValue& item : member(root_, "stacks", JsonValue::Kind::array).items) {
+      allow_only(item, {"layer_path", "layer", "layer_ignorable"});
+      add_stack(family, item, ++stack);
+    }
+  }
+
+  static void add_gguf(Family& family, const JsonValue& gguf) {
+    allow_only(gguf, {"architectures", "pairs_heads", "splits", "names"});
+    family.gguf_architectures = texts_of(gguf, "architectures");
+    family.gguf_pairs_heads = flag(gguf, "pairs_heads");
+    if (gguf.find("splits") != nullptr) family.gguf_splits = texts_of(gguf, "splits");
+    if (gguf.find("names") == nullptr) return;
+    for (const auto& [role, name] : member(gguf, "names", JsonValue::Kind::object).members) {
+      if (name.kind != JsonValue::Kind::string) fail("names of gguf are no texts");
+      family.gguf_names.emplace_back(role, name.text);
+    }
+  }
+
   static SizeTerm term(std::string_view text) {
     SizeTerm result;
     if (!text.empty() && text.front() >= '0' && text.front() <= '9') {
@@ -116,6 +153,10 @@ class FamilyReader {
           std::from_chars(text.data(), text.data() + text.size(), result.coefficient);
       if (error != std::errc() || result.coefficient == 0) fail("bad factor in a shape");
       text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+      if (text.empty()) {
+        result.symbol = Symbol::one;
+        return result;
+      }
     }
     const std::optional<Symbol> symbol = find_symbol(text);
     if (!symbol) fail("unknown size " + std::string(text));
@@ -149,22 +190,36 @@ class FamilyReader {
     return at->second;
   }
 
-  void add_tensors(Family& family, std::string_view section, const std::string& path) const {
-    for (const JsonValue& item : member(root_, section, JsonValue::Kind::array).items) {
+  static void add_shape(FamilyTensor& tensor, const JsonValue& shape) {
+    for (const JsonValue& size : shape.items) {
+      if (size.kind != JsonValue::Kind::string) fail("a shape holds no text");
+      tensor.shape.push_back(formula(size.text));
+    }
+    if (tensor.shape.empty() || tensor.shape.size() > 3) fail("a shape of rank 1 to 3 is needed");
+    const SizeFormula& first = tensor.shape.front();
+    tensor.stacked = !tensor.per_expert && tensor.shape.size() > 1 && first.size() == 1 &&
+                     first.front().symbol == Symbol::experts && tensor.role != "moe.router";
+    const auto ones = std::ranges::count_if(tensor.shape, [](const SizeFormula& size) {
+      return size.size() == 1 && size.front().symbol == Symbol::one;
+    });
+    const std::size_t rank =
+        tensor.shape.size() - static_cast<std::size_t>(ones) - (tensor.stacked ? 1 : 0);
+    if (rank > 2) fail("only experts are stacked");
+    if (tensor.transpose && rank != 2) fail("only a matrix can be transposed");
+  }
+
+  static void add_tensors(Family& family, const JsonValue& object, std::string_view section,
+                          const std::string& path = {}, int stack = 0) {
+    for (const JsonValue& item : member(object, section, JsonValue::Kind::array).items) {
       allow_only(item,
                  {"name", "role", "parts", "turns", "shape", "transpose", "optional", "paired"});
       FamilyTensor tensor = {.name = path + text(item, "name"),
                              .transpose = flag(item, "transpose"),
                              .optional = flag(item, "optional"),
                              .in_layer = !path.empty(),
-                             .paired = flag(item, "paired")};
+                             .paired = flag(item, "paired"),
+                             .stack = stack};
       tensor.per_expert = tensor.name.contains(".{E}.");
-      for (const JsonValue& size : member(item, "shape", JsonValue::Kind::array).items) {
-        if (size.kind != JsonValue::Kind::string) fail("a shape holds no text");
-        tensor.shape.push_back(formula(size.text));
-      }
-      if (tensor.shape.empty() || tensor.shape.size() > 2) fail("a shape of rank 1 or 2 is needed");
-      if (tensor.transpose && tensor.shape.size() != 2) fail("only a matrix can be transposed");
       const JsonValue* parts = item.find("parts");
       if ((parts == nullptr) == (item.find("role") == nullptr)) fail("a role or parts, not both");
       if (parts == nullptr) {
@@ -173,6 +228,7 @@ class FamilyReader {
         add_parts(tensor, member(item, "parts", JsonValue::Kind::array));
         if (item.find("turns") != nullptr) tensor.turns = turns(text(item, "turns"));
       }
+      add_shape(tensor, member(item, "shape", JsonValue::Kind::array));
       family.tensors.push_back(std::move(tensor));
     }
   }
@@ -203,16 +259,31 @@ std::optional<Symbol> find_symbol(std::string_view name) {
 
 bool varies_by_layer(Symbol symbol) {
   switch (symbol) {
+    case Symbol::one:
     case Symbol::hidden:
+    case Symbol::other_hidden:
+    case Symbol::embed:
+    case Symbol::projection:
     case Symbol::vocab:
     case Symbol::head_rows:
     case Symbol::positions:
+    case Symbol::other_positions:
+    case Symbol::types:
+    case Symbol::buckets:
     case Symbol::head_dim:
+    case Symbol::heads:
+    case Symbol::kv_heads:
       return false;
     case Symbol::q:
     case Symbol::kv:
+    case Symbol::values:
+    case Symbol::plain_keys:
+    case Symbol::q_rank:
+    case Symbol::kv_rank:
+    case Symbol::kv_in:
     case Symbol::ffn:
     case Symbol::experts:
+    case Symbol::shared_ffn:
       return true;
   }
   return false;
@@ -246,7 +317,8 @@ std::span<const Family> graph_families() {
     std::vector<Family> result(families().begin(), families().end());
     for (Family& family : result) {
       for (FamilyTensor& tensor : family.tensors) {
-        if (std::exchange(tensor.transpose, false)) std::ranges::reverse(tensor.shape);
+        if (std::exchange(tensor.transpose, false))
+          std::swap(tensor.shape.back(), tensor.shape[tensor.shape.size() - 2]);
       }
     }
     return result;

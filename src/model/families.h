@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/embedded.h"
@@ -18,9 +19,34 @@
 
 namespace pedigree {
 
-// The sizes that shapes are written in. The first five have one value in a
-// model, the others one in each layer (pruned models vary them).
-enum class Symbol { hidden, vocab, head_rows, positions, head_dim, q, kv, ffn, experts };
+// The sizes that shapes are written in; `one` is a literal one. Some have one value in
+// a model, the others one in each layer (pruned models vary them).
+enum class Symbol {
+  one,
+  hidden,
+  other_hidden,  // of the second of two towers
+  embed,         // of token embeddings, where they are narrower
+  projection,    // of two towers onto one space
+  vocab,
+  head_rows,
+  positions,
+  other_positions,  // of the second input: frames, patches
+  types,            // of tokens
+  buckets,          // of relative positions
+  head_dim,
+  heads,
+  kv_heads,
+  q,
+  kv,
+  values,      // into attn.o, where heads of values have a size of their own
+  plain_keys,  // the share of keys that is made from the compressed ones
+  q_rank,      // of compressed queries
+  kv_rank,     // of compressed keys and values
+  kv_in,       // kv_rank and the keys that all heads share
+  ffn,
+  experts,
+  shared_ffn,  // of the expert for every token
+};
 
 std::optional<Symbol> find_symbol(std::string_view name);
 bool varies_by_layer(Symbol symbol);
@@ -55,6 +81,7 @@ struct FamilyTensor {
   bool stacked = false;  // [experts, out, in]: `shape` has three sizes
   bool paired = false;   // rows of heads in pairs (CanonicalTensor::paired_heads)
   float added = 0;       // CanonicalTensor::added
+  int stack = 0;         // of layers: an encoder's, the decoder's behind it
 };
 
 struct Family {
@@ -67,8 +94,11 @@ struct Family {
   std::optional<double> rope_theta = {};  // what a config that does not say means
   std::vector<std::string> model_types = {};
   std::vector<std::string> gguf_architectures = {};  // general.architecture; none: no such files
-  bool gguf_pairs_heads = false;            // converters write the rows of q and k in pairs
-  std::string layer_path = {};              // "model.layers.{L}."
+  bool gguf_pairs_heads = false;              // converters write the rows of q and k in pairs
+  std::vector<std::string> gguf_splits = {};  // fused roles ("attn.q+attn.k") stored apart there
+  // Where converters give a role another name than for most families; "": not written.
+  std::vector<std::pair<std::string, std::string>> gguf_names = {};
+  std::string layer_path = {};              // "model.layers.{L}.", of the first stack
   std::vector<FamilyTensor> tensors = {};   // in state-dict order: before, layer, after
   std::vector<std::string> ignorable = {};  // buffers without information, whole names
 

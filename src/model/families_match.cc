@@ -1,16 +1,10 @@
 #include "model/families_match.h"
 
 #include <algorithm>
-#include <functional>
-#include <limits>
 #include <map>
 #include <ranges>
-#include <set>
 #include <string_view>
 #include <tuple>
-#include <unordered_map>
-
-#include "model/families_names.h"
 
 namespace pedigree {
 namespace {
@@ -33,161 +27,19 @@ std::optional<std::uint64_t> majority(const Values& values) {
   return winner;
 }
 
-// A family's name in the form stored names are looked up by.
-CoreName pattern_of(std::string name) {
-  for (const std::string_view slot : {"{L}", "{E}"}) {
-    const std::size_t at = name.find(slot);
-    if (at != std::string::npos) name.replace(at, slot.size(), "0");
-  }
-  return core_name(name);
-}
-
-struct Pattern {
-  CoreName name;
-  const FamilyTensor* tensor = nullptr;  // null for an ignorable buffer
-};
-
-using PatternTable = std::unordered_map<std::string_view, const Pattern*>;
-
-std::vector<Pattern> patterns_of(const Family& family) {
-  std::vector<Pattern> patterns;
-  patterns.reserve(family.tensors.size() + family.ignorable.size());
-  for (const FamilyTensor& tensor : family.tensors) {
-    patterns.push_back({.name = pattern_of(tensor.name), .tensor = &tensor});
-  }
-  for (const std::string& name : family.ignorable) {
-    patterns.push_back({.name = pattern_of(name)});
-  }
-  return patterns;
-}
-
-struct NamedMatch {
-  MatchedTensor matched;
-  std::string wrapper;
-  std::size_t frequency = 0;  // of the wrapper
-};
-
-struct NameMatches {
-  std::vector<NamedMatch> tensors;
-  std::vector<std::size_t> buffers;
-};
-
-NameMatches match_names(std::span<const CoreName> names, const PatternTable& table) {
-  NameMatches result;
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    const CoreName& name = names[i];
-    const auto found = table.find(name.core);
-    if (found == table.end()) continue;
-    const Pattern& pattern = *found->second;
-    if (pattern.name.numbers.size() != name.numbers.size()) continue;
-    if (pattern.tensor == nullptr) {
-      result.buffers.push_back(i);
-      continue;
-    }
-    const FamilyTensor& tensor = *pattern.tensor;
-    result.tensors.push_back({.matched = {.tensor = i,
-                                          .as = &tensor,
-                                          .layer = tensor.in_layer ? name.numbers.front() : -1,
-                                          .expert = tensor.per_expert ? name.numbers.back() : -1},
-                              .wrapper = wrapper_of(name, pattern.name)});
-  }
-  return result;
-}
-
-// Of several tensors with one meaning (a model beside its averaged copy, say)
-// the one stays whose wrapper is the most frequent.
-std::vector<NamedMatch> without_doubles(std::vector<NamedMatch> matches) {
-  std::map<std::string_view, std::size_t> frequency;
-  for (const NamedMatch& match : matches) ++frequency[match.wrapper];
-  for (NamedMatch& match : matches) match.frequency = frequency[match.wrapper];
-  frequency.clear();  // its keys move with the matches
-  const auto meaning = [](const NamedMatch& match) {
-    return std::tuple(match.matched.layer, match.matched.as, match.matched.expert);
-  };
-  std::ranges::sort(matches, std::ranges::less(), [&](const NamedMatch& match) {
-    return std::tuple(meaning(match), std::numeric_limits<std::size_t>::max() - match.frequency,
-                      std::string_view(match.wrapper), match.matched.tensor);
-  });
-  const auto doubles = std::ranges::unique(matches, {}, meaning);
-  matches.erase(doubles.begin(), doubles.end());
-  return matches;
-}
-
-double share(std::uint64_t part, std::uint64_t whole) {
-  return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
-}
-
-double completeness_of(const Family& family, std::span<const MatchedTensor> matched) {
-  std::set<const FamilyTensor*> seen;
-  for (const MatchedTensor& one : matched) seen.insert(one.as);
-  std::uint64_t required = 0;
-  std::uint64_t found = 0;
-  for (const FamilyTensor& tensor : family.tensors) {
-    if (tensor.optional) continue;
-    ++required;
-    if (seen.contains(&tensor)) ++found;
-  }
-  return share(found, required);
-}
-
-FamilyMatch match_spelling(const Family& family, std::span<const StoredTensor> stored,
-                           std::span<const CoreName> names) {
-  const std::vector<Pattern> patterns = patterns_of(family);
-  PatternTable table;
-  for (const Pattern& pattern : patterns) table.emplace(pattern.name.core, &pattern);
-  NameMatches by_name = match_names(names, table);
-  const std::vector<NamedMatch> unique = without_doubles(std::move(by_name.tensors));
-
-  std::vector<MatchedTensor> candidates;
-  candidates.reserve(unique.size());
-  for (const NamedMatch& match : unique) candidates.push_back(match.matched);
-  const Sizes sizes(stored, candidates);
-
-  FamilyMatch result = {.spelling = &family};
-  std::uint64_t bytes = 0;
-  std::uint64_t all_bytes = 0;
-  for (const StoredTensor& tensor : stored) all_bytes += tensor.entry.extent.size();
-  for (const std::size_t i : by_name.buffers) bytes += stored[i].entry.extent.size();
-  std::set<std::string> wrappers;
-  for (const NamedMatch& match : unique) {
-    const StoredTensor& tensor = stored[match.matched.tensor];
-    if (!sizes.confirms(match.matched, tensor)) continue;
-    bytes += tensor.entry.extent.size();
-    result.matched.push_back(match.matched);
-    if (!match.wrapper.empty()) wrappers.insert(match.wrapper);
-  }
-  result.wrappers.assign(wrappers.begin(), wrappers.end());
-  result.count_share = share(result.matched.size() + by_name.buffers.size(), stored.size());
-  result.byte_share = all_bytes == 0 ? result.count_share : share(bytes, all_bytes);
-  result.completeness = completeness_of(family, result.matched);
-  return result;
-}
-
-// The better of a family's own names and those of its GGUF files.
-FamilyMatch match_family(std::size_t family, std::span<const StoredTensor> stored,
-                         std::span<const CoreName> names) {
-  const bool by_graph = std::ranges::any_of(
-      stored, [](const StoredTensor& tensor) { return tensor.use.has_value(); });
-  const Family& own = by_graph ? graph_families()[family] : families()[family];
-  FamilyMatch best = match_spelling(own, stored, names);
-  const Family& gguf = gguf_families()[family];
-  if (best.matched.empty() && !gguf.tensors.empty()) best = match_spelling(gguf, stored, names);
-  best.family = &families()[family];
-  return best;
-}
-
-auto rank_of(const FamilyMatch& match, const ConfigFacts& config) {
-  const Family& family = *match.spelling;
-  const auto says = [&](const std::string& type) {
-    return !type.empty() && std::ranges::find(family.model_types, type) != family.model_types.end();
-  };
-  const auto asked = std::ranges::count(family.tensors, false, &FamilyTensor::optional);
-  return std::tuple(-match.explained(), -match.completeness,
-                    !(says(config.model_type) || says(config.nested_model_type)), -asked,
-                    family.norm_plus_one, !family.reference, std::string_view(family.id));
-}
-
 constexpr std::uint64_t most_experts = 4096;
+
+// A shape without the axes that are always one: [1, 1, hidden] is a vector.
+std::vector<std::uint64_t> axes_of(std::span<const std::uint64_t> shape, const FamilyTensor& as) {
+  std::vector<std::uint64_t> axes;
+  for (std::size_t axis = 0; axis < shape.size(); ++axis) {
+    const SizeFormula& size = as.shape[axis];
+    const bool is_one = size.size() == 1 && size.front().symbol == Symbol::one;
+    if (!is_one) axes.push_back(shape[axis]);
+  }
+  if (axes.empty()) axes.push_back(1);
+  return axes;
+}
 
 std::string_view split_name(Turns turns) {
   switch (turns) {
@@ -206,17 +58,35 @@ std::string_view split_name(Turns turns) {
 void add_parts(std::vector<CanonicalTensor>& result, const CanonicalTensor& whole,
                const MatchedTensor& matched, const Sizes& sizes);
 
+// Of a stack of matrices or vectors: one of them.
+CanonicalTensor expert_of(const CanonicalTensor& whole, std::span<const std::uint64_t> shape,
+                          std::uint64_t expert) {
+  CanonicalTensor canonical = whole;
+  canonical.expert = static_cast<int>(expert);
+  canonical.transforms.emplace_back("stack-experts");
+  if (shape.size() == 2) {  // vectors, which lie across the stack's rows
+    canonical.rows = shape[1];
+    canonical.cols = 1;
+    canonical.transposed = true;
+    canonical.first_col = expert;
+  } else if (whole.transposed) {
+    canonical.rows = shape[2];
+    canonical.cols = shape[1];
+    canonical.first_col = expert * shape[1];
+  } else {
+    canonical.rows = shape[1];
+    canonical.cols = shape[2];
+    canonical.first_row = expert * shape[1];
+  }
+  return canonical;
+}
+
 // One canonical tensor for each matrix of a stack, or for each of its parts.
 void add_experts(std::vector<CanonicalTensor>& result, const CanonicalTensor& whole,
                  std::span<const std::uint64_t> shape, const MatchedTensor& matched,
                  const Sizes& sizes) {
   for (std::uint64_t expert = 0; expert < std::min(shape[0], most_experts); ++expert) {
-    CanonicalTensor canonical = whole;
-    canonical.expert = static_cast<int>(expert);
-    canonical.rows = shape[1];
-    canonical.cols = shape[2];
-    canonical.first_row = expert * shape[1];
-    canonical.transforms.emplace_back("stack-experts");
+    CanonicalTensor canonical = expert_of(whole, shape, expert);
     if (matched.as->parts.empty()) {
       result.push_back(std::move(canonical));
     } else {
@@ -318,6 +188,7 @@ void Sizes::count(std::vector<Known> votes) {
 }
 
 std::optional<std::uint64_t> Sizes::find(Symbol symbol, int layer) const {
+  if (symbol == Symbol::one) return 1;
   const std::pair asked(scope_of(symbol, layer), symbol);
   const auto found = std::ranges::lower_bound(
       known_, asked, {}, [](const Known& known) { return std::pair(known.scope, known.symbol); });
@@ -350,25 +221,12 @@ bool Sizes::confirms(const MatchedTensor& matched, const StoredTensor& stored) c
   return true;
 }
 
-std::vector<FamilyMatch> rank_families(std::span<const StoredTensor> stored,
-                                       const ConfigFacts& config) {
-  std::vector<CoreName> names;
-  names.reserve(stored.size());
-  for (const StoredTensor& tensor : stored) names.push_back(core_name(tensor.entry.name));
-  std::vector<FamilyMatch> result;
-  for (std::size_t family = 0; family < families().size(); ++family) {
-    result.push_back(match_family(family, stored, names));
-  }
-  std::ranges::sort(result, {}, [&](const FamilyMatch& match) { return rank_of(match, config); });
-  return result;
-}
-
 std::vector<CanonicalTensor> canonical_tensors(std::span<const StoredTensor> stored,
                                                std::span<const MatchedTensor> matched,
                                                const Sizes& sizes) {
   std::vector<CanonicalTensor> result;
   for (const MatchedTensor& one : matched) {
-    const std::vector<std::uint64_t>& shape = stored[one.tensor].entry.shape;
+    const std::vector<std::uint64_t> shape = axes_of(stored[one.tensor].entry.shape, *one.as);
     CanonicalTensor canonical = {.role = one.as->role,
                                  .layer = one.layer,
                                  .expert = one.expert,

@@ -58,7 +58,8 @@ struct FamilyMatch {
   double explained() const { return (count_share + byte_share) / 2; }
 };
 
-// Every family held against the tensors, best first. Ties go to the more
+// The families held against the tensors, best first: the two best at least, those the config
+// names, and all that names alone do not tell to be worse. Ties go to the more
 // complete match, then to the config's model_type, then to the family that asks
 // for more, then to one without peculiarities that tensors cannot show, then to
 // a reference family.

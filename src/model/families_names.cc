@@ -9,7 +9,7 @@ namespace pedigree {
 namespace {
 
 // "encoder" and "decoder" are not here: they tell two stacks of one model apart.
-constexpr std::array<std::string_view, 24> front_wrappers = {
+constexpr std::array<std::string_view, 27> front_wrappers = {
     "_checkpoint_wrapped_module",
     "_forward_module",
     "_fsdp_wrapped_module",
@@ -18,6 +18,7 @@ constexpr std::array<std::string_view, 24> front_wrappers = {
     "base_model",
     "bert",
     "deberta",
+    "dinov2",
     "distilbert",
     "electra",
     "ema_model",
@@ -26,6 +27,7 @@ constexpr std::array<std::string_view, 24> front_wrappers = {
     "llm",
     "model",
     "module",
+    "mpnet",
     "net",
     "roberta",
     "state_dict",
@@ -34,6 +36,7 @@ constexpr std::array<std::string_view, 24> front_wrappers = {
     "text_model",
     "thinker",
     "transformer",
+    "vit",
 };
 
 constexpr std::array<std::string_view, 4> inner_wrappers = {

@@ -65,6 +65,7 @@ struct CanonicalTensor {
   std::optional<std::size_t> packed = {};
   bool transposed = false;      // stored as [in, out]
   std::uint64_t first_row = 0;  // of the stored out axis, for fused tensors and experts
+  std::uint64_t first_col = 0;  // of the stored in axis, for experts stacked along it
   // Fused row by row: runs of so many stored rows are this part's, one each `period`; a run of
   // 0: all its rows lie behind each other.
   std::uint64_t run = 0;

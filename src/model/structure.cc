@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 #include <string_view>
+#include <tuple>
 
 namespace pedigree {
 namespace {
@@ -15,7 +16,10 @@ struct Candidate {
   const Layout* layout = nullptr;
   Order order = {};
   bool alphabetical = false;
-  std::uint64_t bytes = 0;  // of all blocks, confirmed by shape
+  std::uint64_t bytes = 0;         // of all blocks, confirmed by shape
+  const Family* family = nullptr;  // whose order it is; null by shapes alone
+  bool norms_agree = false;        // with or without biases, in the blocks and behind them
+  std::size_t families = 0;        // that keep an order of the same roles
 };
 
 // The order a family's tensors are written in: as the model holds them, or by
@@ -34,18 +38,27 @@ Order family_order(const Family& family, bool alphabetical, bool with_optional, 
   return order;
 }
 
+// Blocks of experts and of two kinds are not told by order.
+bool all_plain(const Order& order) {
+  return std::ranges::none_of(order, [](const FamilyTensor* tensor) {
+    return tensor->per_expert || tensor->stacked || tensor->stack != 0;
+  });
+}
+
 std::vector<Candidate> known_orders(const Layout& layout) {
   std::vector<Candidate> candidates;
   for (const Family& family : families()) {
+    if (!family.structure.starts_with("decoder/")) continue;
     for (const bool alphabetical : {false, true}) {
       for (const bool with_optional : {false, true}) {
         for (const bool with_vectors : {true, false}) {
           Order order = family_order(family, alphabetical, with_optional, with_vectors);
           if (order.size() != layout.blocks.front().size()) continue;
-          const bool experts = std::ranges::any_of(order, &FamilyTensor::per_expert);
-          if (experts) continue;
-          candidates.push_back(
-              {.layout = &layout, .order = std::move(order), .alphabetical = alphabetical});
+          if (!all_plain(order)) continue;
+          candidates.push_back({.layout = &layout,
+                                .order = std::move(order),
+                                .alphabetical = alphabetical,
+                                .family = &family});
         }
       }
     }
@@ -112,16 +125,63 @@ Candidate candidate_by_shape(const Layout& layout, std::span<const StoredTensor>
   return candidate;
 }
 
+std::vector<std::string_view> roles_of(const Order& order) {
+  std::vector<std::string_view> roles;
+  roles.reserve(order.size());
+  for (const FamilyTensor* tensor : order) {
+    // Fused parts are told by the first, and by how many there are.
+    roles.emplace_back(tensor->parts.empty() ? tensor->role : tensor->parts.front().role);
+    roles.insert(roles.end(), tensor->parts.size(), "+");
+  }
+  return roles;
+}
+
+// How many families' orders name the same roles in a row and fit as well.
+void count_families(std::vector<Candidate>& candidates) {
+  using Reading = std::pair<std::uint64_t, std::vector<std::string_view>>;
+  std::map<Reading, std::set<const Family*>> families;
+  for (const Candidate& one : candidates) {
+    if (one.family != nullptr) families[{one.bytes, roles_of(one.order)}].insert(one.family);
+  }
+  for (Candidate& one : candidates) {
+    if (one.family != nullptr) one.families = families[{one.bytes, roles_of(one.order)}].size();
+  }
+}
+
+bool has_norm_bias(const Order& order) {
+  return std::ranges::any_of(order, [](const FamilyTensor* tensor) {
+    return tensor != nullptr && tensor->role == "attn.norm.bias";
+  });
+}
+
+// A last norm with a bias is two vectors outside the blocks.
+bool norms_agree(const Candidate& candidate, std::span<const StoredTensor> stored) {
+  const std::uint64_t hidden = hidden_size(stored, candidate.layout->blocks.front());
+  std::size_t vectors = 0;
+  for (const auto* side : {&candidate.layout->before, &candidate.layout->after}) {
+    vectors += static_cast<std::size_t>(std::ranges::count_if(
+        *side, [&](std::size_t i) { return stored[i].entry.shape == Shape{hidden}; }));
+  }
+  return vectors == (has_norm_bias(candidate.order) ? 2 : 1);
+}
+
 std::optional<Candidate> best_candidate(std::span<const Layout> layouts,
                                         std::span<const StoredTensor> stored) {
   std::vector<Candidate> candidates;
   for (const Layout& layout : layouts) {
-    std::ranges::move(known_orders(layout), std::back_inserter(candidates));
+    std::vector<Candidate> orders = known_orders(layout);
+    for (Candidate& one : orders) one.norms_agree = norms_agree(one, stored);
+    std::ranges::move(orders, std::back_inserter(candidates));
   }
   for (const Layout& layout : layouts) candidates.push_back(candidate_by_shape(layout, stored));
   for (Candidate& candidate : candidates) measure(candidate, stored);
-  // The first of equals: known orders before shapes alone.
-  const auto best = std::ranges::max_element(candidates, {}, &Candidate::bytes);
+  count_families(candidates);
+  // Of readings that fit equally well a known order before shapes alone, in the layout most
+  // trusted, with norms like those outside, that most families keep; then the first.
+  const auto best = std::ranges::max_element(candidates, {}, [&](const Candidate& candidate) {
+    return std::tuple(candidate.bytes, candidate.family != nullptr,
+                      layouts.data() - candidate.layout, candidate.norms_agree, candidate.families);
+  });
   if (best == candidates.end() || best->bytes == 0) return std::nullopt;
   return *best;
 }
@@ -185,11 +245,7 @@ class Surroundings {
     before.erase(fewer);
   }
 
-  bool has_norm_bias() const {
-    return std::ranges::any_of(candidate_.order, [](const FamilyTensor* tensor) {
-      return tensor != nullptr && tensor->role == "attn.norm.bias";
-    });
-  }
+  bool has_norm_bias() const { return pedigree::has_norm_bias(candidate_.order); }
 
   bool block_has_norms() const {
     return std::ranges::any_of(candidate_.order, [](const FamilyTensor* tensor) {

@@ -28,7 +28,7 @@ class StoredMatrix {
   StoredMatrix(const Model& model, const CanonicalTensor& tensor, What what = What::values)
       : source_(*model.shards[model.tensors[tensor.tensor].shard]),
         entry_(model.tensors[tensor.tensor].entry),
-        columnwise_(tensor.transposed || (!tensor.packed && entry_.shape.size() < 2)),
+        columnwise_(tensor.transposed),
         what_(what) {
     if (tensor.packed) {
       const PackedMatrix& matrix = model.packed[*tensor.packed];
@@ -40,6 +40,7 @@ class StoredMatrix {
     for (const std::uint64_t dimension : entry_.shape) {
       rows_ *= std::exchange(columns_, dimension);
     }
+    columnwise_ |= rows_ == 1 && (tensor.cols == 1 || entry_.shape.size() < 2);
   }
 
   // Do canonical rows run across the stored ones?
@@ -147,12 +148,13 @@ std::vector<Wanted> wanted_rows(const CanonicalTensor& tensor,
   return result;
 }
 
-std::vector<Wanted> wanted(std::span<const std::uint64_t> indices, std::uint64_t limit) {
+std::vector<Wanted> wanted_columns(const CanonicalTensor& tensor,
+                                   std::span<const std::uint64_t> columns) {
   std::vector<Wanted> result;
-  result.reserve(indices.size());
-  for (std::size_t slot = 0; slot < indices.size(); ++slot) {
-    check(indices[slot] < limit, "a column beyond the tensor");
-    result.push_back({.index = indices[slot], .slot = slot});
+  result.reserve(columns.size());
+  for (std::size_t slot = 0; slot < columns.size(); ++slot) {
+    check(columns[slot] < tensor.cols, "a column beyond the tensor");
+    result.push_back({.index = tensor.first_col + columns[slot], .slot = slot});
   }
   std::ranges::sort(result, {}, [](const Wanted& one) { return std::pair(one.index, one.slot); });
   return result;
@@ -247,7 +249,11 @@ void check_fits(const CanonicalTensor& tensor, const StoredMatrix& matrix) {
   const bool columnwise = matrix.columnwise();
   const std::uint64_t out_axis = columnwise ? matrix.columns() : matrix.rows();
   const std::uint64_t in_axis = columnwise ? matrix.rows() : matrix.columns();
-  check(tensor.cols == in_axis || out_axis == 0, "a canonical tensor of another width");
+  // Only across stored rows can a part of them be left out: else rows are read whole.
+  const bool within =
+      columnwise && tensor.first_col <= in_axis && tensor.cols <= in_axis - tensor.first_col;
+  check(within || (tensor.first_col == 0 && tensor.cols == in_axis) || out_axis == 0,
+        "a canonical tensor of another width");
   const std::uint64_t last = tensor.rows == 0 ? 0 : stored_row(tensor, tensor.rows - 1);
   check(tensor.rows <= out_axis && (tensor.rows == 0 || last < out_axis),
         "a canonical tensor beyond its stored one");
@@ -259,7 +265,7 @@ Result<std::vector<float>> read_submatrix(StoredMatrix& matrix, const CanonicalT
   if (auto problem = matrix.decodable()) return std::unexpected(*std::move(problem));
   check_fits(tensor, matrix);
   const std::vector<Wanted> out_axis = wanted_rows(tensor, rows);
-  const std::vector<Wanted> in_axis = wanted(cols, tensor.cols);
+  const std::vector<Wanted> in_axis = wanted_columns(tensor, cols);
   std::vector<float> values(rows.size() * cols.size());
   std::optional<Problem> problem;
   if (matrix.columnwise()) {

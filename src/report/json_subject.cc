@@ -115,6 +115,7 @@ OrderedJson json_part(const CanonicalTensor& part) {
   out["rows"] = part.rows;
   out["cols"] = part.cols;
   if (part.first_row > 0) out["first_row"] = part.first_row;
+  if (part.first_col > 0) out["first_col"] = part.first_col;
   if (part.run > 0) {
     out["run"] = part.run;
     out["period"] = part.period;

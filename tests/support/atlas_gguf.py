@@ -1,0 +1,112 @@
+"""The models of atlas_models.py as GGUF files: names from the official package's own map of
+tensor names, layouts by what llama.cpp's converter does to a family."""
+
+import gguf
+import numpy as np
+
+from atlas_models import HEADS, KV_HEADS, LAYERS, SIZES, has_key_heads
+
+ARCHITECTURES = {name: arch for arch, name in gguf.MODEL_ARCH_NAMES.items()}
+KIND = gguf.MODEL_TENSOR
+PARTS = {"attn.q": KIND.ATTN_Q, "attn.k": KIND.ATTN_K, "attn.v": KIND.ATTN_V,
+         "ffn.gate": KIND.FFN_GATE, "ffn.up": KIND.FFN_UP, "moe.gate": KIND.FFN_GATE_EXP,
+         "moe.up": KIND.FFN_UP_EXP, "moe.shared.gate": KIND.FFN_GATE_SHEXP,
+         "moe.shared.up": KIND.FFN_UP_SHEXP}
+# What converters rename before they look a name up.
+ALIASES = {"e_score_correction_bias": "e_score_correction.bias", "gate_up_proj_bias": "x",
+           "self_attn.sinks": "self_attn.sinks.weight", "mlp.experts.down_proj": "mlp.experts.down_proj.weight",
+           "mlp.experts.down_proj_bias": "mlp.experts.down_proj.bias"}
+
+
+class Names:
+    blocks = dict(gguf.TensorNameMap.block_mappings_cfg)
+
+    def __init__(self, architecture):
+        # The package changes the table that all its maps share.
+        gguf.TensorNameMap.block_mappings_cfg = dict(self.blocks)
+        self.map = gguf.get_tensor_name_map(ARCHITECTURES[architecture], LAYERS)
+
+    def of(self, tensor):
+        """The name with its ending, or None where the map has none."""
+        name = tensor.name().replace(".experts.0.", ".experts.")
+        for ours, theirs in ALIASES.items():
+            if name.endswith(ours):
+                name = name.removesuffix(ours) + theirs
+        return self.looked_up(name)
+
+    def looked_up(self, name):
+        stem, _, ending = name.rpartition(".")
+        known = self.map.get_name(stem)
+        wrappers = ("bert.", "roberta.", "distilbert.", "transformer.", "model.")
+        for wrapper in wrappers:
+            if known is None and stem.startswith(wrapper):
+                known = self.map.get_name(stem.removeprefix(wrapper))
+        return None if known is None else f"{known}.{ending}"
+
+    @staticmethod
+    def of_part(role, tensor):
+        bias = role.endswith(".bias")
+        kind = PARTS[role.removesuffix(".bias")]
+        return gguf.TENSOR_NAMES[kind].format(bid=tensor.number) + (".bias" if bias else ".weight")
+
+
+def in_pairs(values, heads):
+    shape = values.shape
+    return values.reshape(heads, 2, shape[0] // heads // 2, *shape[1:]).swapaxes(1, 2).reshape(shape)
+
+
+def converted_role(family, role, values):
+    paired = {"attn.q": HEADS, "attn.k": KV_HEADS, "attn.q.bias": HEADS, "attn.k.bias": KV_HEADS}
+    if family["gguf"].get("pairs_heads") and role in paired:
+        if values.shape[0] == SIZES["hidden"]:
+            return in_pairs(values, HEADS)
+        return in_pairs(values, paired[role])
+    if family.get("norm_plus_one") and role.endswith("norm"):
+        return values + np.float32(1)
+    return values
+
+
+def converted(family, tensors, values, architecture):
+    """({name: stored values}, the canonical keys they hold)"""
+    names, stored, held = Names(architecture), {}, []
+    splits = family["gguf"].get("splits", [])
+    for tensor in tensors:
+        roles = [role for role, _ in tensor.roles()]
+        fused = "+".join(role.removesuffix(".bias") for role in roles)
+        groups = [[role] for role in roles] if fused in splits else [roles]
+        for group in groups:
+            apart = len(group) < len(roles)
+            name = names.of_part(group[0], tensor) if apart else names.of(tensor)
+            if name is None:
+                continue
+            whole = []
+            for expert in tensor.experts:
+                keys = [(role, tensor.layer, expert) for role in group]
+                made = [converted_role(family, key[0], values[key]) for key in keys]
+                if fused == "attn.k_b+attn.v_b":  # heads stay in turn
+                    made = [np.concatenate([m.reshape(HEADS, -1, m.shape[1]) for m in made], axis=1)
+                            .reshape(-1, made[0].shape[1])]
+                whole.append(np.concatenate(made))
+                held += keys
+            stored[name] = np.stack(whole) if len(whole) > 1 else whole[0]
+    return stored, held
+
+
+def write(family, stored, architecture, path):
+    writer = gguf.GGUFWriter(path, architecture)
+    writer.add_block_count(LAYERS)
+    writer.add_embedding_length(SIZES["hidden"])
+    writer.add_feed_forward_length(SIZES["ffn"])
+    writer.add_head_count(HEADS)
+    writer.add_vocab_size(SIZES["vocab"])
+    if has_key_heads(family):
+        writer.add_head_count_kv(KV_HEADS)
+    if "moe." in str(family["layer"]):
+        writer.add_expert_count(SIZES["experts"])
+    for name, values in stored.items():
+        writer.add_tensor(name, np.ascontiguousarray(values, dtype=np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
