@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <map>
 #include <numeric>
 #include <tuple>
 #include <utility>
 
+#include "base/digest.h"
+#include "compare/assignment.h"
 #include "compare/rounding.h"
 #include "model/adapter.h"
 #include "model/adapter_targets.h"
@@ -22,13 +25,43 @@ constexpr std::uint64_t largest_factor = std::uint64_t{1} << 28U;  // values of 
 
 using Place = std::tuple<int, std::string, int>;  // layer, role, expert
 
-std::vector<std::uint64_t> spread(std::uint64_t count, std::uint64_t most) {
-  const std::uint64_t taken = std::min(count, most);
-  std::vector<std::uint64_t> places(static_cast<std::size_t>(taken));
-  for (std::uint64_t i = 0; i < taken; ++i) {
-    places[static_cast<std::size_t>(i)] = i * (count / taken) + i * (count % taken) / taken;
-  }
+// Places drawn by `seed`, ascending.
+std::vector<std::uint64_t> drawn(std::uint64_t count, std::uint64_t most, std::uint64_t seed) {
+  const auto order = seeded_permutation(static_cast<std::size_t>(count), seed);
+  std::vector<std::uint64_t> places(
+      order.begin(),
+      order.begin() + static_cast<std::ptrdiff_t>(std::min<std::uint64_t>(count, most)));
+  std::ranges::sort(places);
   return places;
+}
+
+std::vector<std::uint64_t> all_of(std::uint64_t count) {
+  std::vector<std::uint64_t> places(static_cast<std::size_t>(count));
+  std::iota(places.begin(), places.end(), 0U);
+  return places;
+}
+
+// An adapter can be made to fit any places that are known before it is made, one for each of
+// its ranks. So they are drawn by its own bytes, all of them.
+Result<std::uint64_t> seed_of(std::span<const NamedModel> adapters) {
+  Sha256 hash;
+  const auto feed = [&](std::span<const std::byte> bytes) -> std::optional<Problem> {
+    hash.update(bytes);
+    return std::nullopt;
+  };
+  for (const NamedModel& each : adapters) {
+    for (const AdapterUpdate& update : each.model->adapter->updates) {
+      for (const std::size_t tensor : {update.down, update.up}) {
+        constexpr std::size_t chunk = std::size_t{1} << 20U;
+        auto problem = stream_bytes(*each.model, each.model->tensors[tensor], chunk, feed);
+        if (problem) return std::unexpected(*std::move(problem));
+      }
+    }
+  }
+  const Sha256Value digest = hash.finish();
+  std::uint64_t seed = 0;
+  std::memcpy(&seed, digest.data(), sizeof seed);
+  return seed;
 }
 
 // An adapter's matrix as rows and columns of its own.
@@ -57,7 +90,7 @@ class Product {
                             std::vector<double>& behind) const {
     const CanonicalTensor down = whole(model_, update_.down, update_.rank);
     CanonicalTensor up = whole(model_, update_.up, update_.rows);
-    const auto ranks = spread(update_.rank, update_.rank);
+    const auto ranks = all_of(update_.rank);
     // Of an embedding B·A is [hidden, vocabulary]: rows and columns change places.
     std::vector<std::uint64_t> outs(rows.begin(), rows.end());
     std::vector<std::uint64_t> ins(cols.begin(), cols.end());
@@ -123,6 +156,9 @@ class Collector {
   Result<AdapterBlocks> collect() {
     for (std::size_t at = 0; at < adapters_.size(); ++at) note_targets(at);
     if (updates_.empty()) return std::move(result_);
+    auto seed = seed_of(adapters_);
+    if (!seed) return std::unexpected(std::move(seed.error()));
+    seed_ = *seed;
     for (const CanonicalTensor& tensor : base_.canonical) {
       if (auto problem = add(tensor)) return std::unexpected(std::move(*problem));
     }
@@ -160,6 +196,18 @@ class Collector {
     return std::clamp<std::uint64_t>(most_values / most_cols / matrices, 1, most_rows);
   }
 
+  // Of half a matrix's rank and more a product comes near to any difference, whatever it is.
+  bool explains_anything(const CanonicalTensor& base) const {
+    const auto found = updates_.find({base.layer, base.role, base.expert});
+    if (found == updates_.end()) return false;
+    std::uint64_t rank = 0;
+    for (const Update& update : found->second) {
+      const Model& model = *adapters_[update.adapter].model;
+      rank += model.adapter->updates[update.target.update].rank;
+    }
+    return 2 * rank > std::min(base.rows, base.cols);
+  }
+
   std::optional<Problem> add(const CanonicalTensor& base) {
     const CanonicalTensor* subject = subject_.find(base.role, base.layer, base.expert);
     const bool tied = base.role == "head.out" && subject_.architecture.tied_embeddings;
@@ -172,8 +220,12 @@ class Collector {
       ++result_.unread;
       return std::nullopt;
     }
-    const auto rows = spread(base.rows, rows_of_each());
-    const auto cols = spread(base.cols, most_cols);
+    if (explains_anything(base)) {
+      ++result_.unread;
+      return std::nullopt;
+    }
+    const auto rows = drawn(base.rows, rows_of_each(), seed_);
+    const auto cols = drawn(base.cols, most_cols, seed_ + 1);
     const auto ours = read_block(subject_, *subject, rows, cols);
     if (!ours) return ours.error();
     const auto theirs = read_block(base_, base, rows, cols);
@@ -243,6 +295,7 @@ class Collector {
   const Model& base_;
   std::span<const NamedModel> adapters_;
   std::map<Place, std::vector<Update>> updates_;
+  std::uint64_t seed_ = 0;
   AdapterBlocks result_;
 };
 

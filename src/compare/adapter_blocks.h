@@ -10,7 +10,7 @@
 
 namespace pedigree {
 
-// Up to 64 × 256 values spread over one matrix or vector that both models have.
+// Up to 64 × 256 values, at places drawn by the adapters' own bytes, of one matrix or vector that both models have.
 struct AdapterBlock {
   std::string role = {};
   int layer = -1;
@@ -32,7 +32,9 @@ struct AdapterBlock {
 struct AdapterBlocks {
   std::vector<AdapterBlock> blocks = {};  // that some adapter aims at, by (layer, role, expert)
   std::size_t others_changed = 0;         // tensors that none aims at and that are not the base's
-  std::size_t unread = 0;                 // tensors whose types have no steps
+  // Tensors whose types have no steps, and those of which an adapter has half the rank or more:
+  // it could come near to any difference.
+  std::size_t unread = 0;
   bool scaled_rows = false;               // a DoRA: its sums are scaled afterwards
   std::vector<bool> scaled = {};          // by adapters: the file says the scale of each update
 };

@@ -17,18 +17,26 @@ constexpr double table_delta = 1e-4;  // the same table, computed in another pre
 constexpr std::size_t fewest_gains = 32;
 constexpr std::size_t most_units = 256;  // of a witness; assignment is cubic in them
 
-bool is_table(const NetPair& pair) {
-  if (pair.equal || relative_delta(pair) < table_delta) return true;
+// Masks, filter banks and bases are sparse or of one sign, or equal in both.
+bool is_sparse_or_of_one_sign(const NetPair& pair) {
   const auto zeros = std::ranges::count(pair.mine, 0.0F);
   const auto negative = std::ranges::count_if(pair.mine, [](float value) { return value < 0; });
   const auto size = static_cast<std::ptrdiff_t>(pair.mine.size());
   return 2 * zeros >= size || negative == 0 || negative + zeros == size;
 }
 
+bool is_table(const NetPair& pair) {
+  return pair.equal || relative_delta(pair) < table_delta || is_sparse_or_of_one_sign(pair);
+}
+
+}  // namespace
+
 bool are_finite(const NetPair& pair) {
   const auto finite = [](float value) { return std::isfinite(value); };
   return std::ranges::all_of(pair.mine, finite) && std::ranges::all_of(pair.theirs, finite);
 }
+
+namespace {
 
 // Does the first axis number the outputs? A vector beside the kernel (its bias, or the norm
 // behind it) has as many values; where none tells, as PyTorch stores them.
@@ -162,10 +170,20 @@ Witness witness_of(const std::vector<const Kernel*>& group) {
   return witness;
 }
 
+bool is_frozen_kernel(const NetPair& pair) {
+  if (!pair.equal || pair.shape.size() < 2 || !are_finite(pair) || !is_informative(pair)) {
+    return false;
+  }
+  const std::uint64_t channels = pair.shape.front();
+  return channels >= fewest_units && pair.mine.size() / channels > 1 &&
+         !is_sparse_or_of_one_sign(pair);
+}
+
 bool is_informative(const NetPair& pair) {
   constexpr std::size_t few = 16;
   std::set<float> distinct;
   for (const float value : pair.mine) {
+    if (std::isnan(value)) continue;
     if (distinct.insert(value).second && distinct.size() > few) return true;
   }
   return false;

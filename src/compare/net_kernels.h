@@ -31,6 +31,10 @@ std::map<std::uint64_t, std::vector<const Kernel*>> grouped(const std::vector<Ke
 Witness witness_of(const std::vector<const Kernel*>& group);
 
 bool is_informative(const NetPair& pair);  // more than 16 distinct values
+bool are_finite(const NetPair& pair);
+// Equal in both, of channels and of either sign: what training leaves when it is kept from a
+// part of a net, and tables of filters are as a rule not.
+bool is_frozen_kernel(const NetPair& pair);
 bool is_gain(const TensorEntry& entry, const NetPair& pair);
 double relative_delta(const NetPair& pair);
 

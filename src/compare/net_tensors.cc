@@ -7,6 +7,7 @@
 #include <numeric>
 #include <optional>
 #include <string_view>
+#include <unordered_set>
 #include <utility>
 
 #include "model/weights.h"
@@ -93,6 +94,8 @@ class Pairer {
   template <class Key>
   void by_key(Key key) {
     std::map<std::pair<std::string, Shape>, std::pair<Axes, Axes>> classes;
+    std::unordered_set<std::size_t> my_chosen;
+    std::unordered_set<std::size_t> their_chosen;
     for (const std::size_t i : mine_) classes[key(subject_, i)].first.push_back(i);
     for (const std::size_t i : theirs_) classes[key(base_, i)].second.push_back(i);
     for (const auto& [unused, both] : classes) {
@@ -100,10 +103,12 @@ class Pairer {
       if (mine.size() != theirs.size()) continue;
       for (std::size_t i = 0; i < mine.size(); ++i) {
         chosen_.emplace_back(mine[i], theirs[i]);
-        std::erase(mine_, mine[i]);
-        std::erase(theirs_, theirs[i]);
+        my_chosen.insert(mine[i]);
+        their_chosen.insert(theirs[i]);
       }
     }
+    std::erase_if(mine_, [&](std::size_t i) { return my_chosen.contains(i); });
+    std::erase_if(theirs_, [&](std::size_t i) { return their_chosen.contains(i); });
   }
 
   const Model& subject_;
@@ -113,10 +118,15 @@ class Pairer {
   Chosen chosen_;
 };
 
-std::size_t floating(const Model& model) {
-  return static_cast<std::size_t>(
-      std::ranges::count(model.tensors, ElementType::Kind::floating,
-                         [](const StoredTensor& tensor) { return tensor.entry.type->kind; }));
+// Counters beside a norm are none of the model's numbers.
+bool is_counter(const TensorEntry& entry) {
+  constexpr std::uint64_t few = 16;
+  return entry.type->kind != ElementType::Kind::floating && entry.element_count() <= few;
+}
+
+std::size_t counted(const Model& model) {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      model.tensors, [](const StoredTensor& tensor) { return !is_counter(tensor.entry); }));
 }
 
 Result<std::vector<float>> values_of(const Model& model, std::size_t tensor) {
@@ -204,11 +214,10 @@ Result<NetPairs> pair_tensors(const Model& subject, const Model& base) {
     result.pairs.push_back(std::move(pair));
   }
   for (const StoredTensor& tensor : subject.tensors) {
-    if (tensor.entry.type->kind != ElementType::Kind::floating) continue;
-    result.parameters += tensor.entry.element_count();
+    if (!is_counter(tensor.entry)) result.parameters += tensor.entry.element_count();
   }
-  result.mine_alone = floating(subject) - result.pairs.size();
-  result.theirs_alone = floating(base) - result.pairs.size();
+  result.mine_alone = counted(subject) - result.pairs.size();
+  result.theirs_alone = counted(base) - result.pairs.size();
   return result;
 }
 

@@ -24,14 +24,16 @@ struct NetPair {
 
 struct NetPairs {
   std::vector<NetPair> pairs = {};  // in the subject's order
-  std::size_t mine_alone = 0;       // floating tensors without a counterpart
+  // Tensors of more than a few values without a counterpart here: integers, what is too large,
+  // what has no decoder.
+  std::size_t mine_alone = 0;
   std::size_t theirs_alone = 0;
   std::uint64_t parameters = 0;  // of the subject
   std::uint64_t paired = 0;      // parameters in pairs
   bool renamed = false;
 };
 
-// Floating tensors only. Reads both models whole, a pair at a time, and keeps both in memory:
+// Pairs floating tensors only. Reads both models whole, a pair at a time, and keeps both in memory:
 // tensors of more than 2²⁴ values are left alone, and none is paired beyond 2²⁶ in all.
 Result<NetPairs> pair_tensors(const Model& subject, const Model& base);
 

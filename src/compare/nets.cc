@@ -41,7 +41,7 @@ class NetComparer {
       found_.because = "they have under a thousand parameters in tensors of equal shape";
       return std::move(found_);
     }
-    if (find_equal()) return std::move(found_);
+    if (find_equal() || find_frozen()) return std::move(found_);
     find_pairing();
     if (found_.log10_p && *found_.log10_p <= certain) {
       judge_kin();
@@ -77,10 +77,41 @@ class NetComparer {
          .null = Evidence::Null::digest,
          .samples = pairs_.paired,
          .stage = "digests",
-         .because = fmt::format("All {} tensors hold the same values in both, {} of them in "
-                                "another order of axes.",
+         .because = fmt::format("Every tensor holds the same values in both ({} in all, {} in "
+                                "another order of axes).",
                                 pairs_.pairs.size(),
                                 std::ranges::count_if(pairs_.pairs, &NetPair::turned))});
+    name_transforms();
+    return true;
+  }
+
+  // Kernels kept from training, more than strangers could share as tables: at least three, and
+  // half of all parameters.
+  bool find_frozen() {
+    std::uint64_t values = 0;
+    std::size_t kernels = 0;
+    std::vector<std::string> changed;
+    for (const NetPair& pair : pairs_.pairs) {
+      if (!pair.equal) changed.push_back(subject_.tensors[pair.subject].entry.name);
+      if (!is_frozen_kernel(pair)) continue;
+      ++kernels;
+      values += pair.mine.size();
+    }
+    if (kernels < fewest_kernels || 2 * values < pairs_.parameters) return false;
+    const bool whole = pairs_.mine_alone == 0 && pairs_.theirs_alone == 0;
+    found_.relation = whole ? "partial-finetune" : "partial-reuse";
+    found_.derived = "yes";
+    found_.stage = "digests";
+    found_.changed_tensors = std::move(changed);
+    found_.evidence.push_back(
+        {.statistic = "equal-tensors/1",
+         .outcome = Outcome::measured,
+         .value = static_cast<double>(kernels),
+         .null = Evidence::Null::digest,
+         .samples = values,
+         .stage = "digests",
+         .because = fmt::format("{} kernels, {} of {} parameters, hold the same values in both.",
+                                kernels, values, pairs_.parameters)});
     name_transforms();
     return true;
   }
@@ -113,8 +144,9 @@ class NetComparer {
     evidence.null = Evidence::Null::exact;
     evidence.samples = units;
     evidence.because = fmt::format(
-        "{} of {} channels of {} hidden kernels are paired with the channel of their own number; "
-        "chance pairs about {}.",
+        "{} of {} channels, in {} hidden kernels with {} numberings, are paired with the channel "
+        "of "
+        "their own number; chance pairs about one a numbering.",
         matched, units, kernels_.size(), witnesses);
     found_.evidence.push_back(std::move(evidence));
   }
@@ -139,7 +171,7 @@ class NetComparer {
     std::vector<double> changes;
     std::size_t equal = 0;
     for (const NetPair& pair : pairs_.pairs) {
-      if (pair.shape.size() < 2 || !is_informative(pair)) continue;
+      if (pair.shape.size() < 2 || !is_informative(pair) || !are_finite(pair)) continue;
       equal += pair.equal ? 1U : 0U;
       changes.push_back(relative_delta(pair));
       if (!pair.equal) {

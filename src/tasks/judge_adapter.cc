@@ -66,6 +66,20 @@ Comparison undecided(const Opened& subject, const Opened& base, std::string summ
   return comparison;
 }
 
+// An adapter may be made to fit whatever it is held against; a merged one leaves the rest of the
+// model its base's, and that shows without the adapter.
+Joint unsupported(const NamedModel& subject, const NamedModel& base, const Joint& found) {
+  Joint joint;
+  joint.relation = "inconclusive";
+  joint.evidence = found.evidence;
+  joint.residual = found.residual;
+  joint.summary = fmt::format(
+      "What the adapter adds would explain how {} differs from {}, but by themselves the two were "
+      "not found to share weights, so it was not merged into that base.",
+      subject.name, base.name);
+  return joint;
+}
+
 // Is one answer to be preferred to another?
 bool says_more(const Joint& one, const Joint& other) {
   const bool decided = one.relation != "inconclusive";
@@ -83,7 +97,10 @@ std::optional<Comparison> adapter_answer(const Opened& subject, const Opened& ba
   const Adapter& adapter = *one.model->adapter;
   std::string text =
       fmt::format("{} is {} and holds no base weights.", one.name(), kind_of(adapter));
-  if (!is_whole(other)) return undecided(subject, base, std::move(text));
+  if (!is_whole(other)) {
+    text += " Name the model it was merged into, the base and the adapter to hear whether it was.";
+    return undecided(subject, base, std::move(text));
+  }
   const AdapterFit fit = fit_adapter(adapter, *one.model, *other.model);
   if (const std::string fits = fit_text(adapter, fit, other.name()); !fits.empty()) {
     text += " " + fits + ".";
@@ -103,21 +120,24 @@ std::optional<Joint> merged_adapters(const Opened& subject,
   if (!is_whole(subject)) return std::nullopt;
   std::vector<NamedModel> adapters;
   std::vector<NamedModel> whole;
+  std::vector<bool> shares;  // by whole: does the pair share weights by itself?
   for (std::size_t i = 0; i < bases.size() && i < comparisons.size(); ++i) {
     if (bases[i] == nullptr) continue;
     const NamedModel named{.name = comparisons[i].base, .model = bases[i]->model.get()};
     if (is_adapter(*bases[i]) && adapters.size() < most) adapters.push_back(named);
-    if (is_whole(*bases[i])) whole.push_back(named);
+    if (!is_whole(*bases[i])) continue;
+    whole.push_back(named);
+    shares.push_back(comparisons[i].verdict.derived == "yes");
   }
   if (adapters.empty()) return std::nullopt;
   const NamedModel child{.name = subject.name(), .model = subject.model.get()};
   std::optional<Joint> best;
-  for (const NamedModel& base : whole) {
-    const auto joint = joint_with_adapters(child, base, adapters);
-    if (!joint) continue;  // what cannot be read was told with the pair
-    if (const std::optional<Joint>& found = *joint; found && (!best || says_more(*found, *best))) {
-      best = found;
-    }
+  for (std::size_t i = 0; i < whole.size(); ++i) {
+    auto joint = joint_with_adapters(child, whole[i], adapters);
+    if (!joint || !*joint) continue;  // what cannot be read was told with the pair
+    Joint found = std::move(**joint);
+    if (!shares[i] && found.relation != "inconclusive") found = unsupported(child, whole[i], found);
+    if (!best || says_more(found, *best)) best = std::move(found);
   }
   return best;
 }

@@ -228,6 +228,59 @@ TEST_CASE("a recurrent layer's gates are one unit, and its recurrent matrix none
   CHECK(compared(recurrent(1, 0), recurrent(2, 0)).relation.empty());
 }
 
+TEST_CASE("a net whose head alone was trained anew is a partial fine-tune") {
+  Net child = net(1);
+  child.back().values = net(3).back().values;
+  const NetFindings found = compared(child, net(1));
+  CHECK(found.relation == "partial-finetune");
+  CHECK(found.derived == "yes");
+  CHECK(found.changed_tensors == std::vector<std::string>{"classes.weight"});
+}
+
+TEST_CASE("a head of another shape on the same backbone is partial reuse") {
+  Net child = net(1);
+  child.back() = {"classes.weight", {10, 64}, std::vector<float>(640, 0.25F)};
+  const NetFindings found = compared(child, net(1));
+  CHECK(found.relation == "partial-reuse");
+  CHECK(found.derived == "yes");
+}
+
+TEST_CASE("tensors that are no floating numbers keep nets from being called identical") {
+  SafetensorsBuilder one;
+  SafetensorsBuilder two;
+  const Net layers = net(1);
+  for (const Layer& layer : layers) {
+    one.f32(layer.name, layer.shape, layer.values);
+    two.f32(layer.name, layer.shape, layer.values);
+  }
+  one.tensor("packed", "I8", {64, 64}, std::string(4096, 'a'));
+  two.tensor("packed", "I8", {64, 64}, std::string(4096, 'b'));
+  ModelDirectory files;
+  files.write("one.safetensors", one.build()).write("two.safetensors", two.build());
+  const auto mine = open_model(files.path("one.safetensors"));
+  const auto theirs = open_model(files.path("two.safetensors"));
+  REQUIRE((mine.has_value() && theirs.has_value()));
+  const auto found = compare_nets(**mine, **theirs, {});
+  REQUIRE(found.has_value());
+  CHECK(found->relation != "identical");
+  CHECK(found->coverage < 1);
+}
+
+TEST_CASE("a tensor with a number that is none takes no part in the size of change") {
+  Net child = trained_on(net(1), 7, 0.05F);
+  Net parent = net(1);
+  for (int i = 0; i < 9; ++i) {
+    std::vector<float> values(400, 1);
+    for (std::size_t at = 0; at < values.size(); ++at) values[at] = static_cast<float>(at);
+    child.push_back({"extra" + std::to_string(i), {20, 20}, values});
+    values.front() = std::nanf("");
+    parent.push_back({"extra" + std::to_string(i), {20, 20}, values});
+  }
+  const NetFindings with = compared(child, parent);
+  const NetFindings without = compared(trained_on(net(1), 7, 0.05F), net(1));
+  CHECK(with.relation == without.relation);
+}
+
 TEST_CASE("numbers that are none, and nets that are next to nothing, give no verdict") {
   Net broken = net(1);
   broken.front().values.front() = std::nanf("");
