@@ -28,6 +28,7 @@ from stored_model import Container  # noqa: E402
 from torch_files_test import MODEL, OTHER, SIDE_FILES, Tool  # noqa: E402
 
 RANK, ALPHA, LAYERS = 4, 8.0, 3
+STRANGER = MODEL.parent / "C"  # of the same shapes
 CONFIG = json.loads((MODEL / "config.json").read_text())
 
 
@@ -108,6 +109,22 @@ def merged(folder, name, pairs, factor=1.0, only=None, tensors=None, dtype="BF16
             tensors[module + ".weight"] = (tensors[module + ".weight"] + delta).astype("f4")
     save(target / "model.safetensors", tensors, dtype)
     return target
+
+
+def forged(rank):
+    """What separates a stranger from the base, in so many rows of each matrix: all of them where
+    the rank is a matrix's own."""
+    mine, stranger = floats(), floats(STRANGER)
+    pairs = {}
+    for name, values in mine.items():
+        module = name.removesuffix(".weight")
+        if ".layers." not in name or values.ndim != 2:
+            continue
+        rows = numpy.linspace(0, len(values) - 1, min(rank, len(values))).astype(int)
+        up = numpy.zeros((len(values), len(rows)), dtype="f4")
+        up[rows, numpy.arange(len(rows))] = 1
+        pairs[module] = ((stranger[name] - values)[rows] * (RANK / ALPHA), up)
+    return pairs
 
 
 class Checks:
@@ -213,6 +230,12 @@ def main():
         joint = checks.joint(child, OTHER, peft)
         tool.check("nor is the adapter with another base", joint is None or
                    joint["relation"] == "inconclusive", joint)
+        for rank in (16, 128):
+            made = adapter(folder, f"forged-{rank}", forged(rank))
+            joint = checks.joint(STRANGER, MODEL, made)
+            tool.check(f"an adapter of rank {rank} made to fit a stranger explains nothing",
+                       joint is None or (joint["relation"] == "inconclusive" and joint["parents"] == []),
+                       joint)
     return 1 if tool.failed else 0
 
 
