@@ -17,6 +17,14 @@ namespace pedigree {
 namespace {
 
 constexpr double enough = 0.5;  // of the bytes, for names to be believed
+// Of what a family always has, for a few names to mean it: many nets have a "head.weight".
+constexpr double fewest_seen = 0.2;
+constexpr std::size_t few = 2;  // tensors
+
+bool is_believed(const FamilyMatch& match) {
+  return match.matched.size() >= few &&
+         (match.completeness >= fewest_seen || match.explained() >= enough);
+}
 
 int percent(double share) { return static_cast<int>(share * 100); }
 
@@ -39,7 +47,7 @@ void use_shapes(ModelInfo& info, ShapeRoles roles) {
 void report_unknown(ModelInfo& info, const FamilyMatch& best, std::string_view consequence) {
   if (info.is_adapter) return;  // its names are known, to the adapter reader
   const std::string how =
-      best.matched.empty()
+      !is_believed(best)
           ? "no known family's tensor names fit"
           : fmt::format("the best known family ({}) explains {} % of the weight bytes by name",
                         best.family->title, percent(best.byte_share));
@@ -55,22 +63,23 @@ struct Choice {
 Choice choose(ModelInfo& info, const ConfigFacts& config) {
   const std::vector<FamilyMatch> ranked = rank_families(info.tensors, config);
   const FamilyMatch& best = ranked.front();
-  if (best.byte_share >= enough && !best.matched.empty()) {
+  if (best.byte_share >= enough && is_believed(best)) {
     use_names(info, best, config);
-    if (ranked.size() > 1 && !ranked[1].matched.empty()) {
+    if (ranked.size() > 1 && is_believed(ranked[1])) {
       info.architecture.runner_up = ranked[1].family->id;
     }
     return {.family = best.family, .contradiction = type_contradiction(ranked, config)};
   }
-  if (!best.matched.empty()) info.architecture.runner_up = best.family->id;
+  if (is_believed(best)) info.architecture.runner_up = best.family->id;
   if (std::optional<ShapeRoles> roles = roles_from_shapes(info.tensors)) {
     report_unknown(info, best, "roles were taken from shapes and order");
     use_shapes(info, *std::move(roles));
     return {};
   }
   report_unknown(info, best, "shapes and order did not tell the other roles");
+  if (!is_believed(best)) return {};
   use_names(info, best, config);
-  return {.family = best.matched.empty() ? nullptr : best.family};
+  return {.family = best.family};
 }
 
 void report_contradictions(ModelInfo& info, const ConfigFacts& config, std::string of_type) {

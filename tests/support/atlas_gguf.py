@@ -4,7 +4,7 @@ tensor names, layouts by what llama.cpp's converter does to a family."""
 import gguf
 import numpy as np
 
-from atlas_models import HEADS, KV_HEADS, LAYERS, SIZES, has_key_heads
+from atlas_models import HEADS, KV_HEADS, LAYERS, SIZES, has_key_heads, in_pairs
 
 ARCHITECTURES = {name: arch for arch, name in gguf.MODEL_ARCH_NAMES.items()}
 KIND = gguf.MODEL_TENSOR
@@ -48,11 +48,6 @@ class Names:
         bias = role.endswith(".bias")
         kind = PARTS[role.removesuffix(".bias")]
         return gguf.TENSOR_NAMES[kind].format(bid=tensor.number) + (".bias" if bias else ".weight")
-
-
-def in_pairs(values, heads):
-    shape = values.shape
-    return values.reshape(heads, 2, shape[0] // heads // 2, *shape[1:]).swapaxes(1, 2).reshape(shape)
 
 
 def converted_role(family, role, values):

@@ -104,6 +104,19 @@ def taking_turns(parts, turns):
     return np.concatenate(runs, axis=1).reshape(-1, *parts[0].shape[1:])
 
 
+def in_pairs(values, heads):
+    """Rows of rotary halves to rows of rotary pairs."""
+    shape = values.shape
+    return values.reshape(heads, 2, shape[0] // heads // 2, *shape[1:]).swapaxes(1, 2).reshape(shape)
+
+
+def paired_rows(tensor, values):
+    """Rows of q and k as the family stores them."""
+    if not tensor.entry.get("paired"):
+        return values
+    return in_pairs(values, HEADS if tensor.entry["role"].startswith("attn.q") else KV_HEADS)
+
+
 def own_layout(tensors, values):
     """{name: stored values} as the family's own code saves them."""
     stored = {}
@@ -111,7 +124,7 @@ def own_layout(tensors, values):
         whole = {}
         for expert in tensor.experts:
             parts = [values[role, tensor.layer, expert] for role, _ in tensor.roles()]
-            one = taking_turns(parts, tensor.turns) if tensor.parts else parts[0]
+            one = taking_turns(parts, tensor.turns) if tensor.parts else paired_rows(tensor, parts[0])
             whole[expert] = one.T if tensor.transposed else one
         if tensor.each:
             stored.update({tensor.name(e): v for e, v in whole.items()})

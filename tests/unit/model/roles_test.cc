@@ -197,6 +197,13 @@ TEST_CASE("queries that share a key stand before it in InternLM2") {
   CHECK(values.run == 24);
 }
 
+TEST_CASE("one tensor of a name that many nets have makes no family") {
+  const ModelInfo info = test::NamedTensors().add("head.weight", {2, 3}).model();
+  CHECK(info.architecture.family == "unknown");
+  CHECK(info.canonical.empty());
+  CHECK(codes(info) == Codes{"architecture-unknown"});
+}
+
 TEST_CASE("missing layers are named, and the others keep their numbers") {
   const ModelInfo info = llama(6).drop("layers.2.").drop("layers.4.").model();
   CHECK(codes(info) == Codes{"layers-not-contiguous"});
