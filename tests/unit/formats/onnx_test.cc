@@ -275,6 +275,22 @@ TEST_CASE("producer and properties are metadata, in the order of the file") {
                                            {"base_model", "somebody/parent"}});
 }
 
+TEST_CASE("a property that stands twice is told, and neither value is chosen") {
+  const auto property = [](std::string_view value) {
+    return bytes(14, bytes(1, "base_model") + bytes(2, value));
+  };
+  const std::string content = model({}, property("one/parent") + property("other/parent"));
+  const WeightFile file = read(content);
+  REQUIRE(file.problems.size() == 1);
+  CHECK(file.problems[0].code == "duplicate-key");
+  CHECK(file.problems[0].message.contains("base_model"));
+  REQUIRE(file.problems[0].offset.has_value());
+  CHECK(*file.problems[0].offset == content.rfind(property("other/parent")));
+  REQUIRE(file.metadata.size() == 4);
+  CHECK(file.metadata[2].second == "one/parent");
+  CHECK(file.metadata[3].second == "other/parent");
+}
+
 TEST_CASE("listing a model reads what describes tensors and passes over their bytes") {
   const std::string content = one(raw(std::string(4 << 20U, '\1')), 1, {1024, 1024});
   const MemorySource source("model.onnx", content);
