@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,6 +21,7 @@
 #include "formats/known_formats.h"
 #include "formats/onnx_graph.h"
 #include "formats/pickled_tensors.h"
+#include "formats/source_text.h"
 
 namespace pedigree {
 namespace {
@@ -28,6 +30,7 @@ using Kind = WireField::Kind;
 
 constexpr std::string_view code = "onnx-malformed";
 constexpr std::uint64_t graph_number = 7;
+constexpr std::size_t most_metadata = 4096;  // entries
 
 // A cursor over the few bytes a file is recognised by; false once they do not fit.
 class Head {
@@ -172,8 +175,7 @@ class ModelReader {
   }
 
   void add(std::string key, std::string value) {
-    constexpr std::size_t most = 4096;
-    if (file_.metadata.size() >= most || value.empty()) return;
+    if (file_.metadata.size() >= most_metadata || value.empty()) return;
     file_.metadata.emplace_back(std::move(key), std::move(value));
   }
 
@@ -182,7 +184,8 @@ class ModelReader {
     add(std::move(key), percent_escaped(model_.text(field, limits_.name_bytes, "a text")));
   }
 
-  // StringStringEntryProto. One key twice is an error here as everywhere.
+  // StringStringEntryProto. Keys must be distinct (onnx.proto); weights can be trusted where
+  // they are not, so that is told, and all values stay.
   void add_property(const WireField& field) {
     WireReader entry = model_.inside(field);
     std::string key;
@@ -192,7 +195,19 @@ class ModelReader {
       if (part->number == 1) key = entry.text(*part, limits_.name_bytes, "a key");
       if (part->number == 2) value = entry.text(*part, limits_.name_bytes, "a value");
     }
+    if (key.empty()) return;
+    if (properties_.size() < most_metadata && !properties_.insert(key).second) {
+      tell_twice(key, field.at);
+    }
     add(percent_escaped(key), percent_escaped(value));
+  }
+
+  void tell_twice(const std::string& key, std::uint64_t at) {
+    constexpr std::size_t most_told = 20;
+    if (file_.problems.size() >= most_told) return;
+    file_.problems.push_back(make_problem(
+        "duplicate-key", {},
+        fmt::format("the model's property {} stands twice", quoted(percent_escaped(key))), at));
   }
 
   // TrainingInfoProto: 1 initialization, 2 algorithm; both are graphs.
@@ -212,6 +227,7 @@ class ModelReader {
   WireReader model_;
   WeightFile file_ = {.format = onnx_format.id};
   OnnxGraphs graphs_;
+  std::set<std::string> properties_;  // keys
 };
 
 WeightFile read(const Source& source, const Limits& limits) {

@@ -18,6 +18,11 @@ using Kind = WireField::Kind;
 // Smaller constants of operators are shapes, axes and scalars.
 constexpr std::uint64_t smallest_constant = 256;  // bytes
 
+// A name within graphs repeats those of the graphs around it, so a small file could ask for
+// names without end. All of them may have this many bytes, and so many for each one stored.
+constexpr std::uint64_t copied_freely = std::uint64_t{32} << 20U;
+constexpr std::uint64_t copied_per_stored = 8;
+
 std::uint64_t node_field(OnnxGraphs::Container kind) {
   return kind == OnnxGraphs::Container::graph ? 1 : 7;
 }
@@ -25,23 +30,22 @@ std::uint64_t node_field(OnnxGraphs::Container kind) {
 }  // namespace
 
 void OnnxGraphs::list(WireReader message, Container kind, const std::string& scope) {
-  Scope& names = scopes_[message.offset()];
+  const auto own = scopes_.try_emplace(message.offset()).first;
   WireReader rest = message;
   while (const auto field = rest.next()) {
     if (field->kind != Kind::bytes) continue;
     if (field->number == node_field(kind)) {
       count_node(field->at);
       const OnnxNode node = read_onnx_node(message.inside(*field), field->at, limits_);
-      list_node(message, node, scope, names);
+      list_node(message, node, scope, own->second);
     }
     if (kind != Container::graph) continue;
     if (field->number == 5) {
-      list_initializer(message.inside(*field), field->at, scope, names);
+      list_initializer(message.inside(*field), field->at, scope, own->second);
     }
-    if (field->number == 15) {
-      add_sparse_tensor(message.inside(*field), scope, field->at, limits_, file_);
-    }
+    if (field->number == 15) list_sparse(message.inside(*field), field->at, scope);
   }
+  if (own->second.empty()) scopes_.erase(own);
 }
 
 void OnnxGraphs::count_node(std::uint64_t at) {
@@ -50,15 +54,47 @@ void OnnxGraphs::count_node(std::uint64_t at) {
   }
 }
 
+void OnnxGraphs::count_tensors() const {
+  const std::size_t count = file_.tensors.size() + file_.arranged.size() + file_.external.size();
+  if (count > limits_.tensors) {
+    malformed("limit-exceeded", fmt::format("over {} tensors", limits_.tensors));
+  }
+}
+
+void OnnxGraphs::count_copied(std::size_t bytes, std::size_t stored, std::uint64_t at) {
+  copied_ += bytes;
+  stored_ += stored;
+  if (copied_ > copied_freely + copied_per_stored * stored_) {
+    malformed("limit-exceeded",
+              fmt::format("the names of graphs within graphs come to over {}", byte_size(copied_)),
+              at);
+  }
+}
+
+// The name a thing of a graph goes by in the file.
+std::string OnnxGraphs::named(const std::string& scope, std::string_view stored, std::uint64_t at) {
+  std::string name = scope + percent_escaped(stored);
+  if (name.size() > limits_.name_bytes) {
+    malformed("limit-exceeded",
+              fmt::format("a name with those of the graphs around it has {} bytes, over the limit "
+                          "of {}",
+                          name.size(), limits_.name_bytes),
+              at);
+  }
+  count_copied(name.size(), stored.size(), at);
+  return name;
+}
+
 void OnnxGraphs::list_initializer(WireReader message, std::uint64_t at, const std::string& scope,
                                   Scope& names) {
   const OnnxTensor tensor = read_onnx_tensor(message, at, limits_);
-  const std::string entry = scope + percent_escaped(tensor.name);
-  if (names.contains(tensor.name)) {
+  const std::string entry = named(scope, tensor.name, at);
+  const auto [own, is_new] = names.try_emplace(tensor.name);
+  if (!is_new) {
     malformed("duplicate-key", fmt::format("the tensor name {} stands twice", quoted(entry)), at);
   }
-  names.emplace(tensor.name, Weight{.entry = entry, .stored = tensor.name});
-  if (add_onnx_tensor(tensor, entry, wire_, file_)) remember(entry);
+  own->second.stored = own->first;
+  if (add_onnx_tensor(tensor, entry, wire_, file_)) own->second.listed = remember(entry);
 }
 
 // The constant a node is, and the graphs it holds.
@@ -66,38 +102,55 @@ void OnnxGraphs::list_node(const WireReader& graph, const OnnxNode& node, const 
                            Scope& names) {
   const std::string own = node.name.empty() ? fmt::format("node-{}", node.at) : node.name;
   for (const OnnxAttribute& attribute : node.attributes) {
+    if (attribute.graphs.empty() && attribute.tensors.empty() && attribute.sparse.empty()) continue;
     const std::string inner =
-        fmt::format("{}{}.", scope, percent_escaped(fmt::format("{}.{}", own, attribute.name)));
-    for (std::size_t i = 0; i < attribute.graphs.size(); ++i) {
-      list(graph.inside(attribute.graphs[i]), Container::graph,
-           attribute.graphs.size() == 1 ? inner : fmt::format("{}{}.", inner, i));
-    }
+        named(scope, fmt::format("{}.{}", own, attribute.name), node.at) + ".";
+    list_branches(graph, attribute, inner);
     const bool constant = node.op == "Constant" && attribute.tensors.size() == 1 &&
                           !node.outputs.empty() && !names.contains(node.outputs.front());
     for (std::size_t i = 0; i < attribute.tensors.size(); ++i) {
-      const std::string entry =
-          constant ? scope + percent_escaped(node.outputs.front()) : fmt::format("{}{}", inner, i);
-      if (list_constant(graph, attribute.tensors[i], entry) && constant) {
-        names.emplace(node.outputs.front(), Weight{.entry = entry, .stored = node.outputs.front()});
-      }
+      const Places::value_type* const listed =
+          constant ? list_constant(graph, attribute.tensors[i], scope, node.outputs.front())
+                   : list_constant(graph, attribute.tensors[i], inner, std::to_string(i));
+      if (listed == nullptr || !constant) continue;
+      const auto output = names.try_emplace(node.outputs.front()).first;
+      output->second = {.listed = listed, .stored = output->first};
     }
     for (const WireField& field : attribute.sparse) {
-      add_sparse_tensor(graph.inside(field), inner, field.at, limits_, file_);
+      list_sparse(graph.inside(field), field.at, inner);
     }
   }
 }
 
-bool OnnxGraphs::list_constant(const WireReader& graph, const WireField& field,
-                               const std::string& entry) {
+void OnnxGraphs::list_branches(const WireReader& graph, const OnnxAttribute& attribute,
+                               const std::string& inner) {
+  const bool several = attribute.graphs.size() > 1;
+  for (std::size_t i = 0; i < attribute.graphs.size(); ++i) {
+    const WireField& field = attribute.graphs[i];
+    list(graph.inside(field), Container::graph,
+         several ? named(inner, std::to_string(i), field.at) + "." : inner);
+  }
+}
+
+// None for a small one and for one that was left out.
+const OnnxGraphs::Places::value_type* OnnxGraphs::list_constant(const WireReader& graph,
+                                                                const WireField& field,
+                                                                const std::string& scope,
+                                                                std::string_view stored) {
   const OnnxTensor tensor = read_onnx_tensor(graph.inside(field), field.at, limits_);
-  if (!tensor.external && tensor.value_bytes() < smallest_constant) return false;
-  if (!add_onnx_tensor(tensor, entry, wire_, file_)) return false;
-  remember(entry);
-  return true;
+  if (!tensor.external && tensor.value_bytes() < smallest_constant) return nullptr;
+  const std::string entry = named(scope, stored, field.at);
+  return add_onnx_tensor(tensor, entry, wire_, file_) ? remember(entry) : nullptr;
+}
+
+void OnnxGraphs::list_sparse(WireReader message, std::uint64_t at, const std::string& scope) {
+  const OnnxSparseTensor sparse = read_onnx_sparse_tensor(message, at, limits_);
+  add_onnx_sparse_tensor(sparse, named(scope, sparse.values.name, at), file_);
+  count_tensors();
 }
 
 // The tensor added last.
-void OnnxGraphs::remember(const std::string& entry) {
+const OnnxGraphs::Places::value_type* OnnxGraphs::remember(const std::string& entry) {
   Place place;
   if (!file_.external.empty() && file_.external.back().entry.name == entry) {
     place = {.list = List::external, .at = file_.external.size() - 1};
@@ -106,11 +159,8 @@ void OnnxGraphs::remember(const std::string& entry) {
   } else {
     place.at = file_.tensors.size() - 1;
   }
-  places_.emplace(entry, place);
-  const std::size_t count = file_.tensors.size() + file_.arranged.size() + file_.external.size();
-  if (count > limits_.tensors) {
-    malformed("limit-exceeded", fmt::format("over {} tensors", limits_.tensors));
-  }
+  count_tensors();
+  return &*places_.try_emplace(entry, place).first;
 }
 
 const TensorEntry& OnnxGraphs::entry_at(Place place) const {
@@ -130,7 +180,9 @@ void OnnxGraphs::find_uses(WireReader message, Container kind) {
 }
 
 void OnnxGraphs::find_uses_within(WireReader message, Container kind, const Frame* outer) {
-  const Frame frame = {.names = scopes_[message.offset()], .outer = outer};
+  Scope nameless;  // of weights handed on within this graph
+  const auto own = scopes_.find(message.offset());
+  const Frame frame = {.names = own == scopes_.end() ? nameless : own->second, .outer = outer};
   WireReader rest = message;
   while (const auto field = rest.next()) {
     if (!field->is(node_field(kind), Kind::bytes)) continue;
@@ -166,36 +218,42 @@ void OnnxGraphs::look_at(const WireReader& graph, const OnnxNode& node, const Fr
 }
 
 void OnnxGraphs::note(const OnnxNode& node, std::size_t input, const Weight& weight) {
-  const auto place = places_.find(weight.entry);
-  if (place == places_.end()) return;
-  const std::size_t rank = entry_at(place->second).shape.size();
+  if (weight.listed == nullptr) return;
+  const auto& [entry, place] = *weight.listed;
+  const std::size_t rank = entry_at(place).shape.size();
   std::optional<TensorUse> use = use_of(node, input, rank);
   if (!use) return;
   if (weight.swapped && rank == 2) use->in_out = !use->in_out;
-  uses_.emplace(weight.entry, Use{.stored = weight.stored, .use = *std::move(use)});
+  uses_.try_emplace(entry, Use{.stored = weight.stored, .use = *std::move(use)});
 }
 
 // The output is the same weight under another name. One that is a parameter's is listed:
 // exporters store equal parameters once.
 void OnnxGraphs::hand_on(const OnnxNode& node, bool swaps, const Weight& weight,
                          const Frame& frame) {
-  if (node.outputs.empty() || frame.names.contains(node.outputs.front())) return;
-  Weight handed = weight;
+  if (node.outputs.empty()) return;
+  const auto [own, is_new] = frame.names.try_emplace(node.outputs.front(), weight);
+  if (!is_new) return;
+  Weight& handed = own->second;
   handed.swapped = handed.swapped != swaps;
-  if (node.op == "Identity" && frame.outer == nullptr && names_parameter(node.outputs.front())) {
-    handed.entry = alias(weight.entry, percent_escaped(node.outputs.front()));
-    handed.stored = node.outputs.front();
+  if (node.op == "Identity" && frame.outer == nullptr && names_parameter(own->first)) {
+    handed.stored = own->first;
+    if (handed.listed != nullptr) {
+      handed.listed = alias(*handed.listed, percent_escaped(own->first), node.at);
+    }
   }
-  frame.names.emplace(node.outputs.front(), std::move(handed));
 }
 
-std::string OnnxGraphs::alias(const std::string& entry, const std::string& name) {
-  const auto found = places_.find(entry);
-  if (found == places_.end() || places_.contains(name)) return entry;
-  const Place place = found->second;
+const OnnxGraphs::Places::value_type* OnnxGraphs::alias(const Places::value_type& listed,
+                                                        const std::string& name, std::uint64_t at) {
+  if (places_.contains(name)) return &listed;
+  const Place place = listed.second;
+  const std::size_t rank = entry_at(place).shape.size();
+  count_copied(name.size() + rank * sizeof(std::uint64_t), name.size(), at);
   switch (place.list) {
     case List::external: {
       ExternalTensor copy = file_.external[place.at];
+      count_copied(copy.location.size(), 0, at);
       copy.entry.name = name;
       file_.external.push_back(std::move(copy));
       break;
@@ -213,8 +271,7 @@ std::string OnnxGraphs::alias(const std::string& entry, const std::string& name)
       break;
     }
   }
-  remember(name);
-  return name;
+  return remember(name);
 }
 
 // A parameter that goes by its own name keeps it, and no other may take that name; one
@@ -224,7 +281,8 @@ void OnnxGraphs::finish() {
   for (auto& [entry, each] : uses_) {
     if (names_parameter(each.stored)) {
       const std::string original = original_parameter(each.stored);
-      each.use.parameter = percent_escaped(original.empty() ? each.stored : original);
+      each.use.parameter =
+          percent_escaped(original.empty() ? each.stored : std::string_view(original));
     }
     if (each.use.parameter == entry) each.use.parameter.clear();
     if (places_.contains(each.use.parameter)) each.use.parameter.clear();

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 
 #include "base/wire.h"
@@ -30,50 +31,62 @@ class OnnxGraphs {
   void finish();
 
  private:
-  // What a name within a graph stands for.
-  struct Weight {
-    std::string entry = {};   // name of the tensor
-    std::string stored = {};  // the same without the graphs it lies in
-    bool swapped = false;     // with its axes the other way round
-  };
-  using Scope = std::unordered_map<std::string, Weight>;
-  struct Frame {
-    Scope& names;
-    const Frame* outer = nullptr;
-  };
   // In which list of the file a tensor stands, and where.
   enum class List { plain, arranged, external };
   struct Place {
     List list = List::plain;
     std::size_t at = 0;
   };
+  using Places = std::unordered_map<std::string, Place>;  // by name of the tensor
+  // What a name within a graph stands for. Any number of operators may hand a weight on, so
+  // names are not copied: the keys of Places and Scope stay where they are.
+  struct Weight {
+    const Places::value_type* listed = nullptr;  // none for one that was left out
+    std::string_view stored = {};                // its name without the graphs it lies in
+    bool swapped = false;                        // with its axes the other way round
+  };
+  using Scope = std::unordered_map<std::string, Weight>;
+  struct Frame {
+    Scope& names;
+    const Frame* outer = nullptr;
+  };
 
   void count_node(std::uint64_t at);
+  void count_tensors() const;
+  void count_copied(std::size_t bytes, std::size_t stored, std::uint64_t at);
+  std::string named(const std::string& scope, std::string_view stored, std::uint64_t at);
   void list_initializer(WireReader message, std::uint64_t at, const std::string& scope,
                         Scope& names);
   void list_node(const WireReader& graph, const OnnxNode& node, const std::string& scope,
                  Scope& names);
-  bool list_constant(const WireReader& graph, const WireField& field, const std::string& entry);
+  void list_branches(const WireReader& graph, const OnnxAttribute& attribute,
+                     const std::string& inner);
+  const Places::value_type* list_constant(const WireReader& graph, const WireField& field,
+                                          const std::string& scope, std::string_view stored);
+  void list_sparse(WireReader message, std::uint64_t at, const std::string& scope);
   void find_uses_within(WireReader message, Container kind, const Frame* outer);
   void look_at(const WireReader& graph, const OnnxNode& node, const Frame& frame);
   void note(const OnnxNode& node, std::size_t input, const Weight& weight);
   void hand_on(const OnnxNode& node, bool swaps, const Weight& weight, const Frame& frame);
-  std::string alias(const std::string& entry, const std::string& name);
+  const Places::value_type* alias(const Places::value_type& listed, const std::string& name,
+                                  std::uint64_t at);
   static const Weight* find(const Frame& frame, const std::string& name);
-  void remember(const std::string& entry);
+  const Places::value_type* remember(const std::string& entry);
   const TensorEntry& entry_at(Place place) const;
 
   WireFile& wire_;
   const Limits& limits_;
   WeightFile& file_;
   std::uint64_t nodes_ = 0;
-  std::map<std::uint64_t, Scope> scopes_;  // by where a message begins
-  std::unordered_map<std::string, Place> places_;
+  std::uint64_t copied_ = 0;               // bytes of names as listed
+  std::uint64_t stored_ = 0;               // bytes of the same names as stored
+  std::map<std::uint64_t, Scope> scopes_;  // by where a message begins; those with names
+  Places places_;
   struct Use {
-    std::string stored = {};
+    std::string_view stored = {};
     TensorUse use = {};
   };
-  std::map<std::string, Use> uses_;  // by name of tensor
+  std::map<std::string_view, Use> uses_;  // by name of tensor
 };
 
 }  // namespace pedigree

@@ -318,28 +318,40 @@ bool add_onnx_tensor(const OnnxTensor& tensor, const std::string& name, WireFile
   return Placer(tensor, name, wire, file).place();
 }
 
-// SparseTensorProto: 1 values, 2 indices, 3 dims. The name is that of the values.
-void add_sparse_tensor(WireReader in, const std::string& scope, std::uint64_t at,
-                       const Limits& limits, WeightFile& file) {
-  std::string name;
-  std::uint64_t bytes = 0;
+// SparseTensorProto: 1 values, 2 indices, 3 dims.
+OnnxSparseTensor read_onnx_sparse_tensor(WireReader in, std::uint64_t at, const Limits& limits) {
+  OnnxSparseTensor sparse = {.at = at};
+  bool has_values = false;
+  bool has_indices = false;
   while (const auto field = in.next()) {
     if (field->kind != Kind::bytes || field->number > 2) continue;
-    const OnnxTensor part = read_onnx_tensor(in.inside(*field), field->at, limits);
-    const std::string_view what = field->number == 1 ? "values" : "indices";
-    if (field->number == 1) name = part.name;
-    for (const Extent& extent : part.raw.empty() ? part.values : part.raw) {
-      file.tensors.push_back({.name = scope + percent_escaped(name) + "." + std::string(what),
+    const bool is_values = field->number == 1;
+    if (std::exchange(is_values ? has_values : has_indices, true)) {
+      malformed("onnx-malformed",
+                fmt::format("a sparse tensor says its {} twice", is_values ? "values" : "indices"),
+                field->at);
+    }
+    (is_values ? sparse.values : sparse.indices) =
+        read_onnx_tensor(in.inside(*field), field->at, limits);
+  }
+  return sparse;
+}
+
+void add_onnx_sparse_tensor(const OnnxSparseTensor& sparse, const std::string& name,
+                            WeightFile& file) {
+  for (const auto& [part, leaf] :
+       {std::pair(&sparse.values, ".values"), std::pair(&sparse.indices, ".indices")}) {
+    for (const Extent& extent : part->raw.empty() ? part->values : part->raw) {
+      file.tensors.push_back({.name = name + leaf,
                               .type = &opaque_type(),
-                              .type_name = "sparse " + onnx_type(part.data_type).name,
+                              .type_name = "sparse " + onnx_type(part->data_type).name,
                               .shape = {extent.size()},
                               .extent = extent});
     }
-    bytes += part.value_bytes();
   }
-  tell("unsupported-encoding", at,
-       fmt::format("the sparse tensor {} of {} bytes is not decoded",
-                   quoted(scope + percent_escaped(name)), bytes),
+  tell("unsupported-encoding", sparse.at,
+       fmt::format("the sparse tensor {} of {} bytes is not decoded", quoted(name),
+                   sparse.values.value_bytes() + sparse.indices.value_bytes()),
        file);
 }
 

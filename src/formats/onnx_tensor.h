@@ -37,8 +37,17 @@ OnnxTensor read_onnx_tensor(WireReader in, std::uint64_t at, const Limits& limit
 bool add_onnx_tensor(const OnnxTensor& tensor, const std::string& name, WireFile& wire,
                      WeightFile& file);
 
-// The parts of a SparseTensorProto as two tensors whose values are not decoded.
-void add_sparse_tensor(WireReader in, const std::string& scope, std::uint64_t at,
-                       const Limits& limits, WeightFile& file);
+struct OnnxSparseTensor {
+  OnnxTensor values = {};   // the name is theirs
+  OnnxTensor indices = {};  // either is empty where it is not there
+  std::uint64_t at = 0;
+};
+
+// Throws Malformed as above, and where one part stands twice.
+OnnxSparseTensor read_onnx_sparse_tensor(WireReader in, std::uint64_t at, const Limits& limits);
+
+// The parts as two tensors, "NAME.values" and "NAME.indices", that are not decoded.
+void add_onnx_sparse_tensor(const OnnxSparseTensor& sparse, const std::string& name,
+                            WeightFile& file);
 
 }  // namespace pedigree

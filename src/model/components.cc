@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <system_error>
 #include <utility>
 
@@ -19,6 +20,18 @@ namespace fs = std::filesystem;
 constexpr std::uint64_t most_index_bytes = std::uint64_t{1} << 20U;
 constexpr std::size_t most_components = 256;
 
+// Does `path`, which is there, lie below `confinement` once its links are followed?
+bool stays_inside(const fs::path& path, const fs::path& confinement) {
+  std::error_code error;
+  const fs::path real = fs::canonical(path, error);
+  return !error && std::ranges::mismatch(confinement, real).in1 == confinement.end();
+}
+
+Problem escape(const std::string& name) {
+  return make_problem("symlink-escape", percent_escaped(name),
+                      "the symbolic link leads outside the model; what it leads to was left out");
+}
+
 // May this folder hold a model's weights, on its first floor?
 bool holds_weights(const fs::path& folder, const fs::path& confinement) {
   const auto listing = list_directory(folder.string(), confinement.string(), 0);
@@ -29,29 +42,42 @@ bool holds_weights(const fs::path& folder, const fs::path& confinement) {
 
 std::string text_of(const JsonValue& value) { return std::string(value.as_string().value_or("")); }
 
+// `value` is the [library, class] of the folder `key`.
+void take_component(const std::string& key, const JsonValue& value, const fs::path& folder,
+                    const fs::path& confinement, Components& found) {
+  std::error_code error;
+  const fs::path path = folder / key;
+  const bool there = fs::is_directory(path, error);
+  if (there && !stays_inside(path, confinement)) {
+    if (found.problems.size() < most_components) found.problems.push_back(escape(key));
+  } else if (there && holds_weights(path, confinement)) {
+    found.components.push_back({.name = key,
+                                .path = path.string(),
+                                .library = text_of(value.items[0]),
+                                .type = text_of(value.items[1])});
+  } else {
+    found.others.push_back(key);
+  }
+}
+
 std::optional<Components> pipeline_in(const fs::path& folder, const fs::path& confinement,
                                       std::string name) {
   constexpr const char* leaf = "model_index.json";
   std::error_code error;
-  if (!fs::is_regular_file(folder / leaf, error)) return std::nullopt;
+  if (!fs::is_regular_file(folder / leaf, error) || !stays_inside(folder / leaf, confinement)) {
+    return std::nullopt;
+  }
   const auto text = read_small_file((folder / leaf).string(), leaf, most_index_bytes);
   if (!text) return std::nullopt;
   Components found{.kind = Components::Kind::pipeline, .name = std::move(name)};
   const auto root = parse_side_json(*text, leaf, found.problems);
   if (!root || root->kind != JsonValue::Kind::object) return std::nullopt;
   for (const auto& [key, value] : root->members) {
+    if (found.components.size() == most_components) break;
     // [library, class]; both null where the pipeline does without it.
     const bool pair = value.items.size() == 2 && value.items[1].as_string().has_value();
     const bool plain = is_confined_name(key) && !key.contains('/') && !key.starts_with('_');
-    if (!pair || !plain || found.components.size() == most_components) continue;
-    if (!fs::is_directory(folder / key, error) || !holds_weights(folder / key, confinement)) {
-      found.others.push_back(key);
-      continue;
-    }
-    found.components.push_back({.name = key,
-                                .path = (folder / key).string(),
-                                .library = text_of(value.items[0]),
-                                .type = text_of(value.items[1])});
+    if (pair && plain) take_component(key, value, folder, confinement, found);
   }
   if (found.components.empty()) return std::nullopt;
   std::ranges::sort(found.components, {}, &Component::name);
@@ -65,6 +91,9 @@ std::optional<Components> folders_in(const fs::path& folder) {
   if (models.size() < 2) return std::nullopt;
   Components found{.kind = Components::Kind::folders,
                    .name = percent_escaped(folder.filename().string())};
+  // What lies deeper is told by the models themselves.
+  std::ranges::copy_if(listing->problems, std::back_inserter(found.problems),
+                       [](const Problem& each) { return !each.file.contains('/'); });
   for (const std::string& model : models) {
     if (found.components.size() == most_components) break;
     const std::string name = model.substr(0, model.size() - 1);
@@ -103,6 +132,12 @@ std::optional<Components> find_components(const std::string& path) {
                    .name = percent_escaped(folder.filename().string())};
   for (const fs::path& each : repositories) {
     if (found.components.size() == most_components) break;
+    if (!stays_inside(each, folder)) {
+      if (found.problems.size() < most_components) {
+        found.problems.push_back(escape(each.filename().string()));
+      }
+      continue;
+    }
     found.components.push_back({.name = repository_name(each), .path = each.string()});
   }
   return found;

@@ -26,7 +26,7 @@ struct Components {
   std::string name = {};
   std::vector<Component> components = {};  // with weights, by name
   std::vector<std::string> others = {};    // named by a pipeline's index, without weights here
-  std::vector<Problem> problems = {};      // of the index
+  std::vector<Problem> problems = {};      // of the index; links out of the folder (symlink-escape)
 };
 
 // None where the path is no pipeline. Reads its index and lists its components' folders.

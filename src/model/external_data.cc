@@ -101,7 +101,10 @@ std::size_t ExternalData::open(const std::string& weight_file, const ExternalTen
   if (!file) return shard;
   auto source = open_file(file->real_path, file->path);
   if (!source) {
-    model_.problems.push_back(std::move(source.error()));
+    Problem problem = std::move(source.error());
+    problem.message += fmt::format("; it is to hold \"{}\" and perhaps others",
+                                   shown(tensor.entry.name.substr(0, 200)));
+    model_.problems.push_back(std::move(problem));
     return shard;
   }
   list(*file);

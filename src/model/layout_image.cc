@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <set>
 #include <system_error>
 #include <utility>
 
@@ -108,6 +109,13 @@ class Image {
   ModelLayout open(const ImageManifest& image) {
     layout_.name = image_name(manifest_);
     layout_.is_store = true;
+    if (image.config) {
+      said_.emplace("image-config", image.config->sha256);
+      given_.insert("image-config");
+    }
+    for (const ImageLayer& layer : image.layers) {
+      if (!layer.name.empty()) said_.emplace(own_name(layer), layer.sha256);
+    }
     for (const ImageLayer& layer : image.layers) {
       add(layer, layer_name(layer));
       if (!layer.from.empty()) claim(Claim::Kind::base_model, "layers.from", layer.from, layer);
@@ -129,23 +137,51 @@ class Image {
                               .line = layer.line});
   }
 
-  std::string layer_name(const ImageLayer& layer) {
-    std::string name;
+  // As the manifest says it, or as its kind is called.
+  static std::string own_name(const ImageLayer& layer) {
     if (layer.media_type.ends_with("image.tensor")) {
-      name = layer.name.empty() ? "tensor.safetensors" : layer.name + ".safetensors";
-    } else if (!layer.name.empty()) {
-      name = layer.name;
-    } else {
-      const auto kind = std::ranges::find_if(
-          kinds, [&](const Kind& each) { return layer.media_type.ends_with(each.first); });
-      name = kind == kinds.end() ? "layer" : std::string(kind->second);
+      return layer.name.empty() ? "tensor.safetensors" : layer.name + ".safetensors";
     }
-    const std::size_t seen = ++names_[name];
-    if (seen == 1) return name;
-    // "license-2", "model-2.gguf"
+    if (!layer.name.empty()) return layer.name;
+    const auto kind = std::ranges::find_if(
+        kinds, [&](const Kind& each) { return layer.media_type.ends_with(each.first); });
+    return kind == kinds.end() ? "layer" : std::string(kind->second);
+  }
+
+  // No two layers go by one name, and a name that is said is not given to another.
+  std::string layer_name(const ImageLayer& layer) {
+    std::string name = own_name(layer);
+    const auto said = said_.find(name);
+    const bool may_have_it =
+        said == said_.end() || (!layer.name.empty() && said->second == layer.sha256);
+    if (may_have_it && given_.insert(name).second) return name;
+    if (!layer.name.empty() && said->second != layer.sha256) tell_twice(name, layer);
+    std::size_t& last = numbers_.try_emplace(name, 1).first->second;
+    std::string free;
+    do {
+      free = numbered(name, ++last);
+    } while (said_.contains(free) || !given_.insert(free).second);
+    return free;
+  }
+
+  // "license-2", "model-2.gguf"
+  static std::string numbered(std::string name, std::size_t number) {
+    const std::size_t leaf = name.rfind('/') + 1;  // 0 without folders
     const std::size_t dot = name.rfind('.');
-    const std::size_t at = dot == std::string::npos ? name.size() : dot;
-    return name.insert(at, fmt::format("-{}", seen));
+    const std::size_t at = dot == std::string::npos || dot < leaf ? name.size() : dot;
+    return name.insert(at, fmt::format("-{}", number));
+  }
+
+  void tell_twice(const std::string& name, const ImageLayer& layer) {
+    constexpr std::ptrdiff_t most_told = 20;
+    if (std::ranges::count(layout_.problems, "manifest-malformed", &Problem::code) >= most_told) {
+      return;
+    }
+    Problem problem = malformed_manifest(
+        percent_escaped(manifest_.filename().string()),
+        fmt::format("two layers of different bytes are called \"{}\"", shown(name.substr(0, 200))));
+    problem.line = layer.line;
+    layout_.problems.push_back(std::move(problem));
   }
 
   std::optional<fs::path> blob_of(const ImageLayer& layer) const {
@@ -208,7 +244,9 @@ class Image {
 
   const fs::path& manifest_;
   fs::path blobs_;
-  std::map<std::string, std::size_t, std::less<>> names_;
+  std::map<std::string, std::string, std::less<>> said_;  // by name: SHA-256 of who says it first
+  std::map<std::string, std::size_t, std::less<>> numbers_;  // by name: the last one given
+  std::set<std::string, std::less<>> given_;
   ModelLayout layout_;
 };
 

@@ -112,6 +112,23 @@ void take_comparisons(Report& whole, Report& part, const ComponentTask& task,
   }
 }
 
+// Was a component of a pipeline not read?
+bool left_out(const std::vector<Problem>& problems) {
+  return std::ranges::find(problems, "symlink-escape", &Problem::code) != problems.end();
+}
+
+void add_problems_of_wholes(ComponentPlan& plan,
+                            const std::vector<std::optional<Components>>& bases) {
+  if (plan.pipeline) plan.problems = plan.pipeline->problems;
+  for (const auto& base : bases) {
+    if (!base) continue;
+    for (Problem problem : base->problems) {
+      put_under(problem.file, base->name);
+      plan.problems.push_back(std::move(problem));
+    }
+  }
+}
+
 }  // namespace
 
 std::optional<ComponentPlan> plan_components(const std::string& subject,
@@ -123,6 +140,7 @@ std::optional<ComponentPlan> plan_components(const std::string& subject,
   const bool any = plan.pipeline ||
                    std::ranges::any_of(others, [](const auto& each) { return each.has_value(); });
   if (!any) return std::nullopt;
+  add_problems_of_wholes(plan, others);
   const auto task_for = [&](const Component* mine) {
     ComponentTask task{.name = mine == nullptr ? "" : mine->name,
                        .path = mine == nullptr ? subject : mine->path};
@@ -141,6 +159,8 @@ std::optional<ComponentPlan> plan_components(const std::string& subject,
 
 Report report_of_components(const ComponentPlan& plan, Report whole,
                             const std::function<Report(const ComponentTask&)>& one) {
+  whole.problems = plan.problems;
+  whole.unreadable = left_out(plan.problems);
   for (const ComponentTask& task : plan.tasks) {
     Report part = one(task);
     const std::string name = plan.pipeline ? plan.pipeline->name + "/" + task.name
@@ -167,6 +187,7 @@ std::optional<Report> inspect_components(const std::string& path, Report whole) 
   const auto found = find_components(path);
   if (!found) return std::nullopt;
   whole.problems = found->problems;
+  whole.unreadable = found->kind == Components::Kind::pipeline && left_out(found->problems);
   for (const Component& component : found->components) {
     Report part = new_report("inspect");
     const ComponentTask task{.name = component.name, .path = component.path};

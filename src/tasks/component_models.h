@@ -28,6 +28,7 @@ struct ComponentPlan {
   std::string subject = {};                 // the path as given
   std::optional<Components> pipeline = {};  // of the subject
   std::vector<ComponentTask> tasks = {};
+  std::vector<Problem> problems = {};  // of the pipelines as wholes
 };
 
 // None where no argument is a pipeline.

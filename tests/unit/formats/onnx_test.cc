@@ -207,6 +207,65 @@ TEST_CASE("large constants are listed by what they are called, small ones are le
   CHECK(file.tensors[0].name == "head.weight");
 }
 
+TEST_CASE("names of graphs within graphs are refused before they outgrow the file") {
+  // An If whose branch holds empty tensors; each is listed under the operator's long name.
+  const auto branches = [](std::size_t length, std::size_t count) {
+    Graph inner;
+    for (std::size_t i = 0; i < count; ++i) {
+      inner.tensors.push_back(tensor(std::to_string(i), {0}, 1, ""));
+    }
+    return model({.nodes = {node("If", {}, {}, std::string(length, 'n'),
+                                 bytes(5, bytes(1, "b") + bytes(6, graph(inner))))}});
+  };
+  CHECK(refusal(branches(60'000, 100)) == "read");
+  CHECK(refusal(branches(65'536, 1)) == "limit-exceeded");     // one name is too long
+  CHECK(refusal(branches(60'000, 1000)) == "limit-exceeded");  // 60 MB of names in 75 kB
+}
+
+TEST_CASE("a weight with a long name is handed on any number of times at no cost") {
+  const std::string name(60'000, 'n');
+  Graph parts = {.tensors = {tensor(name, {2, 2}, 1, raw_floats({1, 2, 3, 4}))},
+                 .nodes = {node("Identity", {name}, {"0"}, "")}};
+  for (unsigned i = 0; i < 20'000; ++i) {
+    parts.nodes.push_back(node("Identity", {std::to_string(i)}, {std::to_string(i + 1)}, ""));
+  }
+  parts.nodes.push_back(node("MatMul", {"x", "20000"}, {"y"}, "/m/MatMul"));
+  const WeightFile file = read(model(parts));
+  REQUIRE(file.uses.size() == 1);
+  CHECK(file.uses[0].first == name);
+  CHECK(file.uses[0].second.parameter == "m.weight");
+}
+
+TEST_CASE("names that repeat a tensor's far file are counted with the names") {
+  Graph parts = {.tensors = {tensor("a.b", {1}, 1, external(std::string(60'000, 'd')))}};
+  for (unsigned i = 0; i < 1000; ++i) {
+    parts.nodes.push_back(node("Identity", {"a.b"}, {"c." + std::to_string(i)}, ""));
+  }
+  CHECK(refusal(model(parts)) == "limit-exceeded");
+}
+
+TEST_CASE("a sparse tensor is its values and its indices, each once") {
+  const std::string values = bytes(1, tensor("w", {1}, 1, raw_floats({1})));
+  const std::string indices = bytes(2, tensor("", {1}, 7, raw(std::string(8, '\0'))));
+  const WeightFile file = read(model({.more = bytes(15, indices + values)}));
+  REQUIRE(file.tensors.size() == 2);
+  CHECK(file.tensors[0].name == "w.indices");
+  CHECK(file.tensors[1].name == "w.values");
+  REQUIRE(file.problems.size() == 1);
+  CHECK(file.problems[0].code == "unsupported-encoding");
+  CHECK(refusal(model({.more = bytes(15, values + indices + indices)})) == "onnx-malformed");
+  CHECK(refusal(model({.more = bytes(15, values + values)})) == "onnx-malformed");
+}
+
+TEST_CASE("sparse tensors count against the limit of tensors") {
+  const std::string values = bytes(1, tensor("w", {1}, 1, raw_floats({1})));
+  const MemorySource source("model.onnx", model({.more = bytes(15, values)}));
+  CHECK(read_weights(source, {.tensors = 1}).has_value());
+  const auto refused = read_weights(source, {.tensors = 0});
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().code == "limit-exceeded");
+}
+
 TEST_CASE("producer and properties are metadata, in the order of the file") {
   const WeightFile file =
       read(model({}, bytes(14, bytes(1, "base_model") + bytes(2, "somebody/parent"))));
@@ -214,6 +273,22 @@ TEST_CASE("producer and properties are metadata, in the order of the file") {
   CHECK(file.metadata == std::vector<Pair>{{"ir_version", "8"},
                                            {"producer_name", "made"},
                                            {"base_model", "somebody/parent"}});
+}
+
+TEST_CASE("a property that stands twice is told, and neither value is chosen") {
+  const auto property = [](std::string_view value) {
+    return bytes(14, bytes(1, "base_model") + bytes(2, value));
+  };
+  const std::string content = model({}, property("one/parent") + property("other/parent"));
+  const WeightFile file = read(content);
+  REQUIRE(file.problems.size() == 1);
+  CHECK(file.problems[0].code == "duplicate-key");
+  CHECK(file.problems[0].message.contains("base_model"));
+  REQUIRE(file.problems[0].offset.has_value());
+  CHECK(*file.problems[0].offset == content.rfind(property("other/parent")));
+  REQUIRE(file.metadata.size() == 4);
+  CHECK(file.metadata[2].second == "one/parent");
+  CHECK(file.metadata[3].second == "other/parent");
 }
 
 TEST_CASE("listing a model reads what describes tensors and passes over their bytes") {

@@ -2,6 +2,7 @@
 #include "model/external_data.h"
 
 #include <doctest/doctest.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -87,6 +88,28 @@ TEST_CASE("a link beside a model is followed inside its folder and nowhere else"
   CHECK(model->tensors.empty());
   const auto codes = codes_of(*model);
   CHECK(std::ranges::find(codes, "symlink-escape") != codes.end());
+}
+
+TEST_CASE("a pipe or nothing in place of external data is told with the tensor it is to hold") {
+  ModelDirectory directory;
+  directory.write(
+      "model.onnx",
+      made_onnx::model({.tensors = {tensor("a.weight", {2}, 1, external("data", "0", "8"))}}));
+  const auto told = [&](const std::string& path, std::string_view code) {
+    const auto model = opened(path);
+    return std::ranges::any_of(model->problems, [&](const Problem& problem) {
+      return problem.code == code && problem.message.contains("\"a.weight\"");
+    });
+  };
+  const std::string file = directory.path("model.onnx");
+  CHECK(told(file, "external-data-missing"));
+  CHECK(told(directory.path(), "external-data-missing"));
+  REQUIRE(::mkfifo(directory.path("data").c_str(), 0600) == 0);
+  CHECK(told(file, "not-a-regular-file"));
+  CHECK(told(directory.path(), "external-data-missing"));
+  std::filesystem::remove(directory.path("data"));
+  directory.folder("data");
+  CHECK(told(file, "not-a-regular-file"));
 }
 
 TEST_CASE("a pointer in place of external data is told, with what it stands for") {

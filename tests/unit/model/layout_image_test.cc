@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/digest.h"
 #include "model/model.h"
@@ -51,6 +53,73 @@ TEST_CASE("a manifest's layers are found by digest and named for what they are")
   CHECK((*model)->files[2].expected_sha256 == to_hex(sha256(blob)));
   CHECK(count(**model, "image-blob-missing") == 1);
   CHECK(count(**model, "card-missing") == 0);
+}
+
+TEST_CASE("a numbered name is not one that another layer says") {
+  ModelDirectory directory;
+  std::string layers;
+  const auto add = [&](const std::string& blob, const std::string& more) {
+    directory.write("blobs/sha256-" + to_hex(sha256(blob)), blob);
+    if (!layers.empty()) layers += ",";
+    layers += layer("license", digest_of(blob), more);
+  };
+  const auto listed = [&] {
+    directory.write(place, manifest_of(layers));
+    const auto model = open_model(directory.path(place));
+    REQUIRE(model.has_value());
+    std::string names;
+    for (const ModelFile& file : (*model)->files) {
+      names += file.path + "=" + file.expected_sha256.value_or("none").substr(0, 4) + " ";
+    }
+    return std::pair(names, count(**model, "manifest-malformed"));
+  };
+  const auto digits = [](std::string_view blob) { return to_hex(sha256(blob)).substr(0, 4); };
+
+  add("a", R"(,"name":"license-2")");
+  add("b", "");
+  add("c", "");
+  add("d", R"(,"name":"license-4")");
+  add("e", "");
+  const std::string named = fmt::format("license={} license-2={} license-3={} license-4={} ",
+                                        digits("b"), digits("a"), digits("c"), digits("d"));
+  const std::string numbered = fmt::format("license-5={} ", digits("e"));
+  CHECK(listed() == std::pair(named + numbered, std::size_t{0}));
+
+  // A name that is said belongs to the first that says it, wherever that stands.
+  layers.clear();
+  add("a", "");
+  add("b", R"(,"name":"license")");
+  CHECK(listed() == std::pair(fmt::format("license={} license-2={} ", digits("b"), digits("a")),
+                              std::size_t{0}));
+}
+
+TEST_CASE("layers of different bytes that say one name are told, and each is listed") {
+  ModelDirectory directory;
+  directory.weights("one", {"a.weight"})
+      .weights("two", {"b.weight"})
+      .weights("three", {"c.weight"});
+  std::string layers;
+  const auto add = [&](const char* file, std::string_view name) {
+    const auto text = read_small_file(directory.path(file), file);
+    REQUIRE(text.has_value());
+    directory.write("blobs/sha256-" + to_hex(sha256(*text)), *text);
+    if (!layers.empty()) layers += ",";
+    layers += layer("x", digest_of(*text), fmt::format(R"(,"name":"{}")", name));
+  };
+  add("one", "model-2.safetensors");
+  add("two", "model.safetensors");
+  add("three", "model.safetensors");
+  directory.write(place, manifest_of(layers));
+  const auto model = open_model(directory.path(place));
+  REQUIRE(model.has_value());
+  CHECK(count(**model, "manifest-malformed") == 1);
+  std::vector<std::string> names;
+  for (const ModelFile& file : (*model)->files) {
+    if (file.path.ends_with(".safetensors")) names.push_back(file.path);
+  }
+  std::ranges::sort(names);
+  CHECK(names == std::vector<std::string>{"model-2.safetensors", "model-3.safetensors",
+                                          "model.safetensors"});
 }
 
 TEST_CASE("a digest that is none, or leads elsewhere, is refused with the layer's line") {
