@@ -4,7 +4,6 @@
 #include <cmath>
 #include <cstring>
 #include <map>
-#include <numeric>
 #include <tuple>
 #include <utility>
 
@@ -32,12 +31,6 @@ std::vector<std::uint64_t> drawn(std::uint64_t count, std::uint64_t most, std::u
       order.begin(),
       order.begin() + static_cast<std::ptrdiff_t>(std::min<std::uint64_t>(count, most)));
   std::ranges::sort(places);
-  return places;
-}
-
-std::vector<std::uint64_t> all_of(std::uint64_t count) {
-  std::vector<std::uint64_t> places(static_cast<std::size_t>(count));
-  std::iota(places.begin(), places.end(), 0U);
   return places;
 }
 
@@ -90,7 +83,7 @@ class Product {
                             std::vector<double>& behind) const {
     const CanonicalTensor down = whole(model_, update_.down, update_.rank);
     CanonicalTensor up = whole(model_, update_.up, update_.rows);
-    const auto ranks = all_of(update_.rank);
+    const auto ranks = first_indices(static_cast<std::size_t>(update_.rank));
     // Of an embedding B·A is [hidden, vocabulary]: rows and columns change places.
     std::vector<std::uint64_t> outs(rows.begin(), rows.end());
     std::vector<std::uint64_t> ins(cols.begin(), cols.end());

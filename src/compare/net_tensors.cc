@@ -4,12 +4,12 @@
 #include <array>
 #include <cctype>
 #include <map>
-#include <numeric>
 #include <optional>
 #include <string_view>
 #include <unordered_set>
 #include <utility>
 
+#include "compare/assignment.h"
 #include "model/weights.h"
 
 namespace pedigree {
@@ -159,8 +159,7 @@ std::vector<float> turned(const std::vector<float>& values, const Shape& shape, 
 // All orders of the base's axes that give the subject's shape; as stored comes first, then
 // the one in which kernels of TensorFlow become those of PyTorch.
 std::vector<Axes> orders(const Shape& mine, const Shape& theirs) {
-  Axes axes(mine.size());
-  std::iota(axes.begin(), axes.end(), 0U);
+  Axes axes = first_indices(mine.size());
   std::vector<Axes> found;
   do {
     bool fits = true;
