@@ -4,7 +4,6 @@
 #include <cmath>
 #include <functional>
 #include <iterator>
-#include <limits>
 #include <set>
 #include <string_view>
 
@@ -75,6 +74,40 @@ bool may_be_recurrent(std::string_view name) {
   return name.contains("weight_hh") || name.contains("recurrent");
 }
 
+struct KernelAxes {
+  bool outputs_last = false;
+  std::uint64_t outputs = 0;
+  std::uint64_t inputs = 0;
+};
+
+KernelAxes axes_of(const NetPair& pair, const std::set<std::uint64_t>& vectors) {
+  const bool last = outputs_stand_last(pair, vectors);
+  return {.outputs_last = last,
+          .outputs = last ? pair.shape.back() : pair.shape.front(),
+          .inputs = last ? pair.shape[pair.shape.size() - 2] : pair.shape[1]};
+}
+
+// As many in as out, or the three of a fused attention. And what reads one channel is often
+// depthwise, whose channels come in kinds.
+bool may_be_one_numbering(const KernelAxes& axes, std::size_t gates) {
+  return axes.inputs == 1 || axes.inputs == axes.outputs / gates || axes.outputs == 3 * axes.inputs;
+}
+
+bool says_nothing(const NetPair& pair) {
+  return !are_finite(pair) || !is_informative(pair) || is_table(pair);
+}
+
+Kernel kernel_of(const NetPair& pair, const KernelAxes& axes, std::size_t gates) {
+  Kernel kernel{.channels = axes.outputs / gates,
+                .mine = channels_of(pair.mine, pair, axes.outputs_last),
+                .theirs = channels_of(pair.theirs, pair, axes.outputs_last)};
+  if (gates > 1) {
+    kernel.mine = joined_gates(kernel.mine, gates);
+    kernel.theirs = joined_gates(kernel.theirs, gates);
+  }
+  return kernel;
+}
+
 }  // namespace
 
 double Kernel::cosine() const {
@@ -89,42 +122,27 @@ double Kernel::cosine() const {
 
 std::vector<Kernel> hidden_kernels(const Model& subject, const NetPairs& pairs) {
   std::set<std::uint64_t> vectors;
-  std::vector<std::uint64_t> read;  // sizes of input axes
-  std::size_t last = std::numeric_limits<std::size_t>::max();
-  for (std::size_t i = 0; i < pairs.pairs.size(); ++i) {
-    const NetPair& pair = pairs.pairs[i];
+  for (const NetPair& pair : pairs.pairs) {
     if (pair.shape.size() == 1) vectors.insert(pair.shape.front());
-    if (pair.shape.size() >= 2) last = i;
   }
+  std::vector<const NetPair*> matrices;
+  std::vector<std::uint64_t> read;  // sizes of input axes
   for (const NetPair& pair : pairs.pairs) {
     if (pair.shape.size() < 2) continue;
-    const bool turned = outputs_stand_last(pair, vectors);
-    read.push_back(turned ? pair.shape[pair.shape.size() - 2] : pair.shape[1]);
+    matrices.push_back(&pair);
+    read.push_back(axes_of(pair, vectors).inputs);
   }
+  if (!matrices.empty()) matrices.pop_back();  // the last layer's outputs mean something
   std::vector<Kernel> kernels;
-  for (std::size_t i = 0; i < pairs.pairs.size(); ++i) {
-    const NetPair& pair = pairs.pairs[i];
-    if (pair.shape.size() < 2 || i == last || !are_finite(pair) || !is_informative(pair)) continue;
-    const std::string_view name = subject.tensors[pair.subject].entry.name;
-    const bool turned = outputs_stand_last(pair, vectors);
-    const std::uint64_t inputs = turned ? pair.shape[pair.shape.size() - 2] : pair.shape[1];
-    const std::uint64_t outputs = turned ? pair.shape.back() : pair.shape.front();
-    const std::size_t gates = turned ? 1 : gates_of(name);
-    if (outputs % gates != 0 || may_be_recurrent(name) || is_table(pair)) continue;
-    const std::uint64_t channels = outputs / gates;
-    // As many in as out, or the three of a fused attention: the axes may be numbered alike.
-    if (inputs == 1 || inputs == channels || outputs == 3 * inputs) continue;
+  for (const NetPair* pair : matrices) {
+    const std::string_view name = subject.tensors[pair->subject].entry.name;
+    const KernelAxes axes = axes_of(*pair, vectors);
+    const std::size_t gates = axes.outputs_last ? 1 : gates_of(name);
+    if (axes.outputs % gates != 0 || may_be_recurrent(name)) continue;
     const bool is_read = std::ranges::any_of(
-        read, [&](std::uint64_t size) { return size != 0 && size % channels == 0; });
-    if (!is_read) continue;
-    Kernel kernel{.channels = channels,
-                  .mine = channels_of(pair.mine, pair, turned),
-                  .theirs = channels_of(pair.theirs, pair, turned)};
-    if (gates > 1) {
-      kernel.mine = joined_gates(kernel.mine, gates);
-      kernel.theirs = joined_gates(kernel.theirs, gates);
-    }
-    kernels.push_back(std::move(kernel));
+        read, [&](std::uint64_t size) { return size != 0 && size % (axes.outputs / gates) == 0; });
+    if (!is_read || may_be_one_numbering(axes, gates) || says_nothing(*pair)) continue;
+    kernels.push_back(kernel_of(*pair, axes, gates));
   }
   return kernels;
 }

@@ -214,7 +214,7 @@ class NetComparer {
   }
 
   static std::string origin_words(const Origin& origin) {
-    if (!origin.measured) {
+    if (!origin.measured || !origin.gains || !origin.spectrum) {
       return "the nets have no trained norm gains that could tell descent from a shared seed";
     }
     return fmt::format(
