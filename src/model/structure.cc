@@ -45,23 +45,25 @@ bool all_plain(const Order& order) {
   });
 }
 
+void add_orders(const Family& family, const Layout& layout, std::vector<Candidate>& candidates) {
+  for (const bool alphabetical : {false, true}) {
+    for (const bool with_optional : {false, true}) {
+      for (const bool with_vectors : {true, false}) {
+        Order order = family_order(family, alphabetical, with_optional, with_vectors);
+        if (order.size() != layout.blocks.front().size() || !all_plain(order)) continue;
+        candidates.push_back({.layout = &layout,
+                              .order = std::move(order),
+                              .alphabetical = alphabetical,
+                              .family = &family});
+      }
+    }
+  }
+}
+
 std::vector<Candidate> known_orders(const Layout& layout) {
   std::vector<Candidate> candidates;
   for (const Family& family : families()) {
-    if (!family.structure.starts_with("decoder/")) continue;
-    for (const bool alphabetical : {false, true}) {
-      for (const bool with_optional : {false, true}) {
-        for (const bool with_vectors : {true, false}) {
-          Order order = family_order(family, alphabetical, with_optional, with_vectors);
-          if (order.size() != layout.blocks.front().size()) continue;
-          if (!all_plain(order)) continue;
-          candidates.push_back({.layout = &layout,
-                                .order = std::move(order),
-                                .alphabetical = alphabetical,
-                                .family = &family});
-        }
-      }
-    }
+    if (family.structure.starts_with("decoder/")) add_orders(family, layout, candidates);
   }
   return candidates;
 }

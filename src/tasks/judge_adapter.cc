@@ -87,6 +87,28 @@ bool says_more(const Joint& one, const Joint& other) {
   return decided != known ? decided : one.residual < other.residual;
 }
 
+struct Whole {
+  NamedModel model = {};
+  bool shares = false;  // weights with the subject, by the pair's own verdict
+};
+
+// With what all adapters add, each base by itself; the answer that says most.
+std::optional<Joint> best_of(const NamedModel& subject, const std::vector<Whole>& bases,
+                             const std::vector<NamedModel>& adapters) {
+  std::optional<Joint> best;
+  for (const Whole& base : bases) {
+    auto answer = joint_with_adapters(subject, base.model, adapters);
+    if (!answer) continue;  // what cannot be read was told with the pair
+    std::optional<Joint>& found = *answer;
+    if (!found) continue;
+    if (!base.shares && found->relation != "inconclusive") {
+      found = unsupported(subject, base.model, *found);
+    }
+    if (!best || says_more(*found, *best)) best = std::move(found);
+  }
+  return best;
+}
+
 }  // namespace
 
 std::optional<Comparison> adapter_answer(const Opened& subject, const Opened& base) {
@@ -119,27 +141,16 @@ std::optional<Joint> merged_adapters(const Opened& subject,
   constexpr std::size_t most = 8;
   if (!is_whole(subject)) return std::nullopt;
   std::vector<NamedModel> adapters;
-  std::vector<NamedModel> whole;
-  std::vector<bool> shares;  // by whole: does the pair share weights by itself?
+  std::vector<Whole> whole;
   for (std::size_t i = 0; i < bases.size() && i < comparisons.size(); ++i) {
     if (bases[i] == nullptr) continue;
     const NamedModel named{.name = comparisons[i].base, .model = bases[i]->model.get()};
     if (is_adapter(*bases[i]) && adapters.size() < most) adapters.push_back(named);
     if (!is_whole(*bases[i])) continue;
-    whole.push_back(named);
-    shares.push_back(comparisons[i].verdict.derived == "yes");
+    whole.push_back({.model = named, .shares = comparisons[i].verdict.derived == "yes"});
   }
   if (adapters.empty()) return std::nullopt;
-  const NamedModel child{.name = subject.name(), .model = subject.model.get()};
-  std::optional<Joint> best;
-  for (std::size_t i = 0; i < whole.size(); ++i) {
-    auto joint = joint_with_adapters(child, whole[i], adapters);
-    if (!joint || !*joint) continue;  // what cannot be read was told with the pair
-    Joint found = std::move(**joint);
-    if (!shares[i] && found.relation != "inconclusive") found = unsupported(child, whole[i], found);
-    if (!best || says_more(found, *best)) best = std::move(found);
-  }
-  return best;
+  return best_of({.name = subject.name(), .model = subject.model.get()}, whole, adapters);
 }
 
 }  // namespace pedigree
