@@ -10,7 +10,8 @@
 
 namespace pedigree {
 
-// Up to 64 × 256 values, at places drawn by the adapters' own bytes, of one matrix or vector that both models have.
+// Up to 64 × 256 values, at places drawn by the adapters' own bytes, of one matrix or vector that
+// both models have.
 struct AdapterBlock {
   std::string role = {};
   int layer = -1;
@@ -35,8 +36,8 @@ struct AdapterBlocks {
   // Tensors whose types have no steps, and those of which an adapter has half the rank or more:
   // it could come near to any difference.
   std::size_t unread = 0;
-  bool scaled_rows = false;               // a DoRA: its sums are scaled afterwards
-  std::vector<bool> scaled = {};          // by adapters: the file says the scale of each update
+  bool scaled_rows = false;       // a DoRA: its sums are scaled afterwards
+  std::vector<bool> scaled = {};  // by adapters: the file says the scale of each update
 };
 
 Result<AdapterBlocks> adapter_blocks(const Model& subject, const Model& base,

@@ -185,9 +185,10 @@ constexpr std::array words = {
                     "from the same initial weights?"},
     Word{.code = "kernel-pairing/1",
          .kind = "statistic",
-         .meaning = "In nets of no known architecture: are output channels of hidden kernels paired "
-                    "with the channel of their own number more often than chance would? Classes, "
-                    "tables, recurrent and square matrices bear no witness."},
+         .meaning =
+             "In nets of no known architecture: are output channels of hidden kernels paired "
+             "with the channel of their own number more often than chance would? Classes, "
+             "tables, recurrent and square matrices bear no witness."},
     Word{
         .code = "lattice-residual/1",
         .kind = "statistic",

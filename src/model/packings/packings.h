@@ -69,7 +69,7 @@ struct Packing {
   std::string_view title;  // for people
   // What the name of the tensor with the codes ends in, behind the module's name.
   std::string_view suffix;
-  std::string_view type;  // id of the element type that reports name
+  std::string_view type;                            // id of the element type that reports name
   std::string_view checked = "no official oracle";  // whose packer or decoder it was held against
 
   // The matrix those tensors hold; none where they are not of this packing. Throws

@@ -62,7 +62,7 @@ TEST_CASE("tensors come by offset whatever their order in the header") {
 
 TEST_CASE("every known type is accepted with the size its width asks for") {
   for (const ElementType* type : element_types()) {
-    if (type->block != 0) continue;  // of GGUF
+    if (type->block != 0) continue;                      // of GGUF
     if (type->id == "U4" || type->id == "I4") continue;  // of ONNX: a warning here
     const std::uint64_t size = 8 * type->bits / 8;
     CHECK(code_of(SafetensorsBuilder().tensor("a", type->id, {2, 4}, bytes(size)).build()) ==
