@@ -4,13 +4,21 @@
 #include <cmath>
 
 #include "compare/kind.h"
+#include "tensor/block_steps.h"
 
 namespace pedigree {
 namespace {
 
-// Half a step, and what rounding into the stored type adds to it.
+// Half a step, and what rounding into the stored type adds to it. Quantisers that spread a
+// matrix over several tensors round scales, to half precision, after they found the codes; steps
+// of ggml's blocks have that in them.
 double allowance(const Change& change, std::size_t i, double step) {
-  const int precision = change.subject_type == nullptr ? 24 : change.subject_type->precision;
+  constexpr int scale_precision = 11;
+  int precision = 24;
+  if (const ElementType* type = change.subject_type; type != nullptr) {
+    const bool spread = type->block != 0 && !has_block_steps(*type);
+    precision = spread ? scale_precision : type->precision;
+  }
   return step / 2 + std::abs(change.subject.values[i]) * std::ldexp(1.0, 1 - precision);
 }
 
