@@ -26,8 +26,7 @@ namespace {
 
 using Outcome = Evidence::Outcome;
 
-constexpr std::uint64_t fewest_parameters = 1000;  // below, no verdict is honest
-constexpr std::size_t fewest_supporting = 3;       // layers or groups for a `yes`
+constexpr std::size_t fewest_supporting = 3;  // layers or groups for a `yes`
 
 std::uint64_t block_parameters(const Fingerprint& sketch) {
   std::uint64_t total = 0;
@@ -46,17 +45,6 @@ std::string unjudgeable(const Side& subject, const Side& base) {
     return "the fingerprints were made by different schemes";
   }
   return {};
-}
-
-std::string origin_sentence(const Origin& origin) {
-  if (!origin.measured || !origin.gains || !origin.spectrum) {
-    return "the models have no trained norm gains that could tell descent from a shared seed";
-  }
-  return fmt::format(
-      "gains correlate at {:.2f} (chance ±{:.2f}, descent 0.40 and more), strong "
-      "directions are kept {:.2f} times as well as weak ones (descent 0.83 and "
-      "more), matched rows have cosine {:.2f}",
-      *origin.gains, origin.chance, *origin.spectrum, origin.row_cosine);
 }
 
 class Comparer {
@@ -136,6 +124,7 @@ class Comparer {
     }
     NetFindings& found = *looked;
     std::ranges::move(found.evidence, std::back_inserter(result_.evidence));
+    result_.rows = std::move(found.rows);
     why_not_ = std::move(found.because);
     if (found.relation.empty()) return false;
     result_.transforms = std::move(found.transforms);
@@ -263,7 +252,7 @@ class Comparer {
     if (origin->descent) return true;
     result_.verdict.relation = "common-origin";
     result_.verdict.mechanisms = {"common-origin"};
-    why_not_ = origin_sentence(*origin);
+    why_not_ = origin_in_words(*origin);
     return false;
   }
 
@@ -272,7 +261,7 @@ class Comparer {
     evidence.outcome = origin.measured ? Outcome::measured : Outcome::insufficient;
     evidence.value = origin.gains.value_or(0);
     evidence.samples = subject_.sketch.gains.size();
-    evidence.because = "Descent or a shared seed: " + origin_sentence(origin) + ".";
+    evidence.because = "Descent or a shared seed: " + origin_in_words(origin) + ".";
     result_.evidence.push_back(std::move(evidence));
   }
 
@@ -361,7 +350,7 @@ class Comparer {
         result_.layer_map.empty() ? identity_map(subject_.sketch, base_.sketch) : result_.layer_map;
     verdict.coverage =
         verdict.stage == "digests" ? 1 : coverage_of(subject_.sketch, base_.sketch, map);
-    if (options_.details) {
+    if (options_.details && result_.rows.empty()) {
       const Alignment shown{.layers = map, .experts = found_.descent.alignment.experts};
       auto rows = tensor_rows(subject_, base_, shown, result_.change, options_);
       if (rows) {

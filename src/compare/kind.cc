@@ -29,8 +29,7 @@ constexpr std::array<std::string_view, 13> precedence = {
     "reparametrised", "quantized",    "lora-merge",           "partial-finetune", "identical",
     "partial-reuse",  "finetune",     "continued-pretraining"};
 
-constexpr double fine_tune_limit = 0.25;  // median ‖D‖/‖W‖; measured 0.06 against 0.53
-constexpr double lattice_share = 0.999;   // measured: parent 1.0000, sibling at most 0.991
+constexpr double lattice_share = 0.999;  // measured: parent 1.0000, sibling at most 0.991
 
 bool everything_is_same(const std::vector<Change>& all) {
   return !all.empty() &&

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "compare/dense.h"
+#include "compare/net_tables.h"
 
 namespace pedigree {
 namespace {
@@ -16,16 +17,8 @@ constexpr double table_delta = 1e-4;  // the same table, computed in another pre
 constexpr std::size_t fewest_gains = 32;
 constexpr std::size_t most_units = 256;  // of a witness; assignment is cubic in them
 
-// Masks, filter banks and bases are sparse or of one sign, or equal in both.
-bool is_sparse_or_of_one_sign(const NetPair& pair) {
-  const auto zeros = std::ranges::count(pair.mine, 0.0F);
-  const auto negative = std::ranges::count_if(pair.mine, [](float value) { return value < 0; });
-  const auto size = static_cast<std::ptrdiff_t>(pair.mine.size());
-  return 2 * zeros >= size || negative == 0 || negative + zeros == size;
-}
-
 bool is_table(const NetPair& pair) {
-  return pair.equal || relative_delta(pair) < table_delta || is_sparse_or_of_one_sign(pair);
+  return pair.equal || relative_delta(pair) < table_delta || is_computed(pair);
 }
 
 }  // namespace
@@ -37,31 +30,18 @@ bool are_finite(const NetPair& pair) {
 
 namespace {
 
+std::set<std::uint64_t> vector_sizes(const NetPairs& pairs) {
+  std::set<std::uint64_t> sizes;
+  for (const NetPair& pair : pairs.pairs) {
+    if (pair.shape.size() == 1) sizes.insert(pair.shape.front());
+  }
+  return sizes;
+}
+
 // Does the first axis number the outputs? A vector beside the kernel (its bias, or the norm
 // behind it) has as many values; where none tells, as PyTorch stores them.
 bool outputs_stand_last(const NetPair& pair, const std::set<std::uint64_t>& vectors) {
   return !vectors.contains(pair.shape.front()) && vectors.contains(pair.shape.back());
-}
-
-Matrix channels_of(const std::vector<float>& values, const NetPair& pair, bool last) {
-  const std::uint64_t channels = last ? pair.shape.back() : pair.shape.front();
-  Matrix matrix(channels, values.size() / channels);
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    const std::size_t row = last ? i % channels : i / matrix.cols;
-    const std::size_t col = last ? i / channels : i % matrix.cols;
-    matrix.at(row, col) = static_cast<double>(values[i]);
-  }
-  return matrix;
-}
-
-// Rows of all gates of a unit behind each other.
-Matrix joined_gates(const Matrix& rows, std::size_t gates) {
-  const std::size_t units = rows.rows / gates;
-  Matrix matrix(units, rows.cols * gates);
-  for (std::size_t i = 0; i < rows.rows; ++i) {
-    std::ranges::copy(rows.row(i), matrix.row(i % units).subspan(i / units * rows.cols).begin());
-  }
-  return matrix;
 }
 
 // PyTorch's names; others leave gates apart, and such kernels alone.
@@ -97,15 +77,31 @@ bool says_nothing(const NetPair& pair) {
   return !are_finite(pair) || !is_informative(pair) || is_table(pair);
 }
 
-Kernel kernel_of(const NetPair& pair, const KernelAxes& axes, std::size_t gates) {
-  Kernel kernel{.channels = axes.outputs / gates,
-                .mine = channels_of(pair.mine, pair, axes.outputs_last),
-                .theirs = channels_of(pair.theirs, pair, axes.outputs_last)};
-  if (gates > 1) {
-    kernel.mine = joined_gates(kernel.mine, gates);
-    kernel.theirs = joined_gates(kernel.theirs, gates);
+// What channels read, of all gates of a unit behind each other.
+Matrix channels_of(const std::vector<float>& values, const KernelAxes& axes, std::size_t gates) {
+  const std::size_t channels = axes.outputs / gates;
+  const std::size_t width = values.size() / axes.outputs;
+  const auto places = spread_places(channels, most_units);
+  Matrix matrix(places.size(), width * gates);
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    for (std::size_t col = 0; col < matrix.cols; ++col) {
+      const std::size_t output = col / width * channels + places[i];
+      const std::size_t at =
+          axes.outputs_last ? col % width * axes.outputs + output : output * width + col % width;
+      matrix.at(i, col) = static_cast<double>(values[at]);
+    }
   }
-  return kernel;
+  return matrix;
+}
+
+Kernel kernel_of(const NetPair& pair, const KernelAxes& axes, std::size_t gates) {
+  return {.channels = axes.outputs / gates,
+          .mine = channels_of(pair.mine, axes, gates),
+          .theirs = channels_of(pair.theirs, axes, gates)};
+}
+
+bool is_dead(const std::vector<double>& row) {
+  return std::ranges::adjacent_find(row, std::not_equal_to<>()) == row.end();
 }
 
 }  // namespace
@@ -121,10 +117,7 @@ double Kernel::cosine() const {
 }
 
 std::vector<Kernel> hidden_kernels(const Model& subject, const NetPairs& pairs) {
-  std::set<std::uint64_t> vectors;
-  for (const NetPair& pair : pairs.pairs) {
-    if (pair.shape.size() == 1) vectors.insert(pair.shape.front());
-  }
+  const std::set<std::uint64_t> vectors = vector_sizes(pairs);
   std::vector<const NetPair*> matrices;
   std::vector<std::uint64_t> read;  // sizes of input axes
   for (const NetPair& pair : pairs.pairs) {
@@ -156,25 +149,21 @@ std::map<std::uint64_t, std::vector<const Kernel*>> grouped(const std::vector<Ke
 Witness witness_of(const std::vector<const Kernel*>& group) {
   Witness witness;
   // Rows that say nothing, or are another's copy, on either side are no units.
-  std::vector<bool> keep(group.front()->mine.rows, false);
-  std::set<std::pair<std::vector<double>, std::vector<double>>> seen;
+  std::set<std::vector<double>> my_rows;
+  std::set<std::vector<double>> their_rows;
   std::vector<std::size_t> rows;
-  for (std::size_t i = 0; i < keep.size(); ++i) {
+  for (std::size_t i = 0; i < group.front()->mine.rows; ++i) {
     std::vector<double> mine;
     std::vector<double> theirs;
     for (const Kernel* kernel : group) {
       std::ranges::copy(kernel->mine.row(i), std::back_inserter(mine));
       std::ranges::copy(kernel->theirs.row(i), std::back_inserter(theirs));
     }
-    const auto is_dead = [](const std::vector<double>& row) {
-      return std::ranges::adjacent_find(row, std::not_equal_to<>()) == row.end();
-    };
     if (is_dead(mine) || is_dead(theirs)) continue;
-    if (seen.emplace(std::move(mine), std::move(theirs)).second) rows.push_back(i);
+    const bool mine_is_new = my_rows.insert(std::move(mine)).second;
+    const bool theirs_is_new = their_rows.insert(std::move(theirs)).second;
+    if (mine_is_new && theirs_is_new) rows.push_back(i);
   }
-  std::vector<std::size_t> spread;
-  for (const std::size_t at : spread_places(rows.size(), most_units)) spread.push_back(rows[at]);
-  rows = std::move(spread);
   witness.units = rows.size();
   for (const Kernel* kernel : group) {
     View view{.subject = Matrix(rows.size(), kernel->mine.cols),
@@ -188,13 +177,17 @@ Witness witness_of(const std::vector<const Kernel*>& group) {
   return witness;
 }
 
-bool is_frozen_kernel(const NetPair& pair) {
-  if (!pair.equal || pair.shape.size() < 2 || !are_finite(pair) || !is_informative(pair)) {
-    return false;
+std::vector<const NetPair*> frozen_kernels(const NetPairs& pairs) {
+  const std::set<std::uint64_t> vectors = vector_sizes(pairs);
+  std::vector<const NetPair*> kernels;
+  for (const NetPair& pair : pairs.pairs) {
+    if (!pair.equal || pair.shape.size() < 2) continue;
+    const KernelAxes axes = axes_of(pair, vectors);
+    // Banks of filters are laid over one channel.
+    if (axes.outputs < fewest_units || axes.inputs == 1) continue;
+    if (are_finite(pair) && is_informative(pair) && !is_computed(pair)) kernels.push_back(&pair);
   }
-  const std::uint64_t channels = pair.shape.front();
-  return channels >= fewest_units && pair.mine.size() / channels > 1 &&
-         !is_sparse_or_of_one_sign(pair);
+  return kernels;
 }
 
 bool is_informative(const NetPair& pair) {
@@ -207,11 +200,14 @@ bool is_informative(const NetPair& pair) {
   return false;
 }
 
-// A norm's gains lie around one, are all trained, and have no column beside them.
+// A norm's gains begin at one, so that next to none is negative; a vector that was drawn at
+// random has both signs, and would carry its seed.
 bool is_gain(const TensorEntry& entry, const NetPair& pair) {
   if (pair.shape.size() != 1 || pair.mine.size() < fewest_gains || !are_finite(pair)) return false;
   const std::string_view name = entry.name;
   const bool named = name.ends_with("weight") || name.ends_with("gamma");
+  const auto positive = std::ranges::count_if(pair.mine, [](float value) { return value > 0; });
+  if (10 * static_cast<std::size_t>(positive) < 9 * pair.mine.size()) return false;
   return named && !pair.equal && is_informative(pair);
 }
 

@@ -10,7 +10,7 @@
 
 namespace pedigree {
 
-// A hidden kernel: channels × what each of them reads.
+// A hidden kernel: up to 256 of its channels, evenly spread, × what each of them reads.
 struct Kernel {
   std::uint64_t channels = 0;
   Matrix mine = {};
@@ -32,9 +32,9 @@ Witness witness_of(const std::vector<const Kernel*>& group);
 
 bool is_informative(const NetPair& pair);  // more than 16 distinct values
 bool are_finite(const NetPair& pair);
-// Equal in both, of channels and of either sign: what training leaves when it is kept from a
-// part of a net, and tables of filters are as a rule not.
-bool is_frozen_kernel(const NetPair& pair);
+// Equal in both, over several channels and not computed: what training leaves when it is kept
+// from a part of a net.
+std::vector<const NetPair*> frozen_kernels(const NetPairs& pairs);
 bool is_gain(const TensorEntry& entry, const NetPair& pair);
 double relative_delta(const NetPair& pair);
 

@@ -9,27 +9,24 @@
 
 #include "compare/bounds.h"
 #include "compare/dense.h"
+#include "compare/kind.h"
 #include "compare/net_kernels.h"
 #include "compare/origin.h"
+#include "compare/search.h"
 #include "compare/witness.h"
 
 namespace pedigree {
 namespace {
 
-constexpr double certain = -9;
 constexpr std::size_t fewest_kernels = 3;  // for a `yes`
-constexpr std::uint64_t fewest_parameters = 1000;
-constexpr double fine_tune_limit = 0.25;  // median ‖D‖/‖W‖, as for families: kind.cc
 
 using Outcome = Evidence::Outcome;
 
 class NetComparer {
  public:
-  NetComparer(const Model& subject, NetPairs pairs, const CompareOptions& options)
-      : subject_(subject),
-        pairs_(std::move(pairs)),
-        kernels_(hidden_kernels(subject, pairs_)),
-        options_(options) {}
+  NetComparer(const Model& subject, const Model& base, NetPairs pairs,
+              const CompareOptions& options)
+      : subject_(subject), base_(base), pairs_(std::move(pairs)), options_(options) {}
 
   NetFindings find() {
     found_.coverage = pairs_.parameters == 0
@@ -41,7 +38,9 @@ class NetComparer {
       found_.because = "they have under a thousand parameters in tensors of equal shape";
       return std::move(found_);
     }
+    if (options_.details) list_tensors();
     if (find_equal() || find_frozen()) return std::move(found_);
+    kernels_ = hidden_kernels(subject_, pairs_);
     find_pairing();
     if (found_.log10_p && *found_.log10_p <= certain) {
       judge_kin();
@@ -54,6 +53,26 @@ class NetComparer {
   }
 
  private:
+  const std::string& name_of(const NetPair& pair) const {
+    return subject_.tensors[pair.subject].entry.name;
+  }
+
+  // Every tensor of the subject, those without a counterpart too.
+  void list_tensors() {
+    std::map<std::size_t, const NetPair*> paired;
+    for (const NetPair& pair : pairs_.pairs) paired.emplace(pair.subject, &pair);
+    for (std::size_t i = 0; i < subject_.tensors.size(); ++i) {
+      TensorRow row{.name = subject_.tensors[i].entry.name, .state = "unmatched"};
+      if (const auto at = paired.find(i); at != paired.end()) {
+        const NetPair& pair = *at->second;
+        row.base_name = base_.tensors[pair.base].entry.name;
+        row.state = !is_informative(pair) ? "uninformative" : pair.equal ? "equal" : "changed";
+        if (are_finite(pair)) row.relative_delta = relative_delta(pair);
+      }
+      found_.rows.push_back(std::move(row));
+    }
+  }
+
   void name_transforms() {
     if (pairs_.renamed) found_.transforms.emplace_back("rename");
     if (std::ranges::any_of(pairs_.pairs, &NetPair::turned)) {
@@ -88,30 +107,26 @@ class NetComparer {
   // Kernels kept from training, more than strangers could share as tables: at least three, and
   // half of all parameters.
   bool find_frozen() {
+    const auto kernels = frozen_kernels(pairs_);
     std::uint64_t values = 0;
-    std::size_t kernels = 0;
-    std::vector<std::string> changed;
-    for (const NetPair& pair : pairs_.pairs) {
-      if (!pair.equal) changed.push_back(subject_.tensors[pair.subject].entry.name);
-      if (!is_frozen_kernel(pair)) continue;
-      ++kernels;
-      values += pair.mine.size();
-    }
-    if (kernels < fewest_kernels || 2 * values < pairs_.parameters) return false;
+    for (const NetPair* kernel : kernels) values += kernel->mine.size();
+    if (kernels.size() < fewest_kernels || 2 * values < pairs_.parameters) return false;
     const bool whole = pairs_.mine_alone == 0 && pairs_.theirs_alone == 0;
     found_.relation = whole ? "partial-finetune" : "partial-reuse";
     found_.derived = "yes";
     found_.stage = "digests";
-    found_.changed_tensors = std::move(changed);
+    for (const NetPair& pair : pairs_.pairs) {
+      if (!pair.equal) found_.changed_tensors.push_back(name_of(pair));
+    }
     found_.evidence.push_back(
         {.statistic = "equal-tensors/1",
          .outcome = Outcome::measured,
-         .value = static_cast<double>(kernels),
+         .value = static_cast<double>(kernels.size()),
          .null = Evidence::Null::digest,
          .samples = values,
          .stage = "digests",
          .because = fmt::format("{} kernels, {} of {} parameters, hold the same values in both.",
-                                kernels, values, pairs_.parameters)});
+                                kernels.size(), values, pairs_.parameters)});
     name_transforms();
     return true;
   }
@@ -160,7 +175,7 @@ class NetComparer {
         std::ranges::count_if(kernels_, [](const Kernel& each) { return each.cosine() > 0.5; });
     if (!origin.descent || static_cast<std::size_t>(kin) < fewest_kernels) {
       found_.relation = "common-origin";
-      found_.because = origin_words(origin);
+      found_.because = origin_in_words(origin);
       return;
     }
     found_.derived = "yes";
@@ -174,9 +189,7 @@ class NetComparer {
       if (pair.shape.size() < 2 || !is_informative(pair) || !are_finite(pair)) continue;
       equal += pair.equal ? 1U : 0U;
       changes.push_back(relative_delta(pair));
-      if (!pair.equal) {
-        found_.changed_tensors.push_back(subject_.tensors[pair.subject].entry.name);
-      }
+      if (!pair.equal) found_.changed_tensors.push_back(name_of(pair));
     }
     if (equal > 0) return "partial-finetune";
     found_.changed_tensors.clear();
@@ -213,29 +226,19 @@ class NetComparer {
     return origin;
   }
 
-  static std::string origin_words(const Origin& origin) {
-    if (!origin.measured || !origin.gains || !origin.spectrum) {
-      return "the nets have no trained norm gains that could tell descent from a shared seed";
-    }
-    return fmt::format(
-        "gains correlate at {:.2f} (chance ±{:.2f}, descent 0.40 and more), strong directions are "
-        "kept {:.2f} times as well as weak ones (descent 0.83 and more), channels have cosine "
-        "{:.2f}",
-        *origin.gains, origin.chance, *origin.spectrum, origin.row_cosine);
-  }
-
   Evidence origin_evidence(const Origin& origin) const {
     return {.statistic = "common-origin/1",
             .outcome = origin.measured ? Outcome::measured : Outcome::insufficient,
             .value = origin.gains.value_or(0),
             .samples = kernels_.size(),
             .stage = "aligned",
-            .because = "Descent or a shared seed: " + origin_words(origin) + "."};
+            .because = "Descent or a shared seed: " + origin_in_words(origin) + "."};
   }
 
   const Model& subject_;
+  const Model& base_;
   NetPairs pairs_;
-  std::vector<Kernel> kernels_;
+  std::vector<Kernel> kernels_ = {};
   const CompareOptions& options_;
   NetFindings found_;
 };
@@ -246,7 +249,7 @@ Result<NetFindings> compare_nets(const Model& subject, const Model& base,
                                  const CompareOptions& options) {
   auto pairs = pair_tensors(subject, base);
   if (!pairs) return std::unexpected(std::move(pairs.error()));
-  return NetComparer(subject, std::move(*pairs), options).find();
+  return NetComparer(subject, base, std::move(*pairs), options).find();
 }
 
 }  // namespace pedigree

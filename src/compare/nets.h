@@ -24,6 +24,7 @@ struct NetFindings {
   std::vector<std::string> transforms = {};
   std::vector<std::string> changed_tensors = {};
   std::vector<Evidence> evidence = {};
+  std::vector<TensorRow> rows = {};  // only with details
 };
 
 // Both models' weights are read, up to a bound (net_tensors.h). For pairs where neither side

@@ -1,5 +1,7 @@
 #include "compare/origin.h"
 
+#include <fmt/format.h>
+
 #include <Eigen/Dense>
 #include <algorithm>
 #include <cmath>
@@ -103,6 +105,18 @@ void decide(Origin& origin) {
   origin.descent = origin.measured && origin.gains && origin.spectrum &&
                    *origin.gains >= least_gains && *origin.spectrum >= least_spectrum &&
                    *origin.gains >= origin.row_cosine - gains_slack(origin.row_cosine);
+}
+
+std::string origin_in_words(const Origin& origin) {
+  if (!origin.measured || !origin.gains || !origin.spectrum) {
+    return "the models have no trained norm gains that could tell descent from a shared seed";
+  }
+  return fmt::format(
+      "gains correlate at {:.2f} (chance ±{:.2f}, descent {:.2f} and more), strong directions are "
+      "kept {:.2f} times as well as weak ones (descent {:.2f} and more), matched rows have cosine "
+      "{:.2f}",
+      *origin.gains, origin.chance, least_gains, *origin.spectrum, least_spectrum,
+      origin.row_cosine);
 }
 
 double spectrum_ratio(const Matrix& own, const Matrix& other) {

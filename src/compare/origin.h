@@ -36,6 +36,9 @@ constexpr double gains_slack(double row_cosine) { return 0.05 + 0.4 * (1 - row_c
 
 void decide(Origin& origin);
 
+// What was measured beside what descent gives, or that nothing could be.
+std::string origin_in_words(const Origin& origin);
+
 // In shared residual coordinates. Reads up to 256 rows of a few matrices of up
 // to eight layers where weights are at hand, and uses the sub-blocks otherwise.
 Result<Origin> indexed_origin(const Side& subject, const Side& base, const Alignment& alignment);

@@ -34,6 +34,8 @@ struct Witness {
   std::size_t units = 0;  // rows that carry information on both sides
 };
 
+// Of a model with fewer parameters no verdict is honest.
+inline constexpr std::uint64_t fewest_parameters = 1000;
 // Fewer units than this say nothing.
 inline constexpr std::size_t fewest_units = 16;
 // Fewer shared sampled indices than this: a stage is `insufficient`.
