@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include "base/confinement.h"
 #include "base/text.h"
 
 namespace pedigree {
@@ -20,10 +21,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t max_files = 100'000;
-
-bool inside(const fs::path& path, const fs::path& root) {
-  return std::ranges::mismatch(root, path).in1 == root.end();
-}
 
 bool is_skipped_folder(const std::string& name) {
   return name == ".git" || name == ".locks" || name == ".no_exist" || name == "__pycache__";
@@ -71,7 +68,7 @@ class Lister {
           make_problem("io-error", name, "the symbolic link leads nowhere: " + error.message()));
       return;
     }
-    if (link && !inside(real, confinement_)) {
+    if (link && !lies_within(real, confinement_)) {
       listing.problems.push_back(
           make_problem("symlink-escape", name, "the symbolic link leads outside the model"));
       return;

@@ -12,13 +12,6 @@ namespace {
 
 constexpr auto parts = {FfnPart::gate, FfnPart::up, FfnPart::down};
 
-std::vector<std::uint64_t> token_rows(const Fingerprint& sketch) {
-  std::vector<std::uint64_t> rows;
-  rows.reserve(sketch.tokens.size());
-  for (const SampledToken& token : sketch.tokens) rows.push_back(token.row);
-  return rows;
-}
-
 const Block* smallest_up(const Fingerprint& sketch) {
   const Block* smallest = nullptr;
   for (const FfnPlace& place : ffn_places(sketch)) {
@@ -81,6 +74,13 @@ Result<bool> read_as_sampled(Block& block, const Side& side, const FfnPlace& pla
 }
 
 }  // namespace
+
+std::vector<std::uint64_t> token_rows(const Fingerprint& sketch) {
+  std::vector<std::uint64_t> rows;
+  rows.reserve(sketch.tokens.size());
+  for (const SampledToken& token : sketch.tokens) rows.push_back(token.row);
+  return rows;
+}
 
 std::pair<int, int> FfnSketch::blocks_of(int layer) const {
   const auto range = std::ranges::equal_range(places, layer, {}, &FfnPlace::layer);

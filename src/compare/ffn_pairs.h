@@ -39,6 +39,8 @@ Result<FfnSketch> ffn_sketch(const Side& side, const Fingerprint& other);
 std::optional<Problem> add_answers(FfnSketch& blocks, const Side& side, unsigned threads,
                                    const Progress& progress);
 
+std::vector<std::uint64_t> token_rows(const Fingerprint& sketch);  // of the sampled tokens
+
 // What a sketch keeps of answers: what neurons read, by gate and up, as those of block number
 // `block`.
 void add_read_answers(const NeuronAnswers& seen, int block, std::vector<Responses>& responses);

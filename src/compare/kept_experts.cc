@@ -9,23 +9,13 @@
 #include <utility>
 
 #include "compare/layer_pairs.h"
+#include "tensor/reduce.h"
 
 namespace pedigree {
 namespace {
 
 constexpr std::size_t chosen_beside = 768;
 constexpr std::uint64_t expected_in_common = 50;  // twice what two views must agree on
-
-std::vector<std::uint64_t> token_rows(const Fingerprint& sketch) {
-  std::vector<std::uint64_t> rows;
-  rows.reserve(sketch.tokens.size());
-  for (const SampledToken& token : sketch.tokens) rows.push_back(token.row);
-  return rows;
-}
-
-bool all_finite(const std::vector<float>& values) {
-  return std::ranges::all_of(values, [](float value) { return std::isfinite(value); });
-}
 
 Result<std::vector<NeuronAnswers>> answers_of(const Side& side, const Side& other,
                                               const CompareOptions& options) {

@@ -9,6 +9,7 @@
 
 #include "compare/dense.h"
 #include "compare/net_tables.h"
+#include "tensor/reduce.h"
 
 namespace pedigree {
 namespace {
@@ -23,10 +24,7 @@ bool is_table(const NetPair& pair) {
 
 }  // namespace
 
-bool are_finite(const NetPair& pair) {
-  const auto finite = [](float value) { return std::isfinite(value); };
-  return std::ranges::all_of(pair.mine, finite) && std::ranges::all_of(pair.theirs, finite);
-}
+bool are_finite(const NetPair& pair) { return all_finite(pair.mine) && all_finite(pair.theirs); }
 
 namespace {
 

@@ -24,10 +24,6 @@ namespace {
 
 constexpr std::uint64_t most_distinct = 65'536;
 
-bool all_finite(std::span<const float> values) {
-  return std::ranges::all_of(values, [](float value) { return std::isfinite(value); });
-}
-
 Moments moments_of(const CanonicalTensor& tensor, std::span<const float> values) {
   Moments moments = {.role = tensor.role,
                      .layer = tensor.layer,

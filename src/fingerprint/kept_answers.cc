@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "fingerprint/sampling.h"
+#include "tensor/reduce.h"
 
 namespace pedigree {
 namespace {
@@ -81,10 +82,6 @@ class ExpertLayers {
   std::uint64_t experts_ = 0;
   std::vector<std::vector<FfnPlace>> layers_ = {};
 };
-
-bool all_finite(std::span<const float> values) {
-  return std::ranges::all_of(values, [](float value) { return std::isfinite(value); });
-}
 
 }  // namespace
 

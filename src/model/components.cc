@@ -6,6 +6,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/confinement.h"
 #include "base/files.h"
 #include "base/text.h"
 #include "model/layout.h"
@@ -24,7 +25,7 @@ constexpr std::size_t most_components = 256;
 bool stays_inside(const fs::path& path, const fs::path& confinement) {
   std::error_code error;
   const fs::path real = fs::canonical(path, error);
-  return !error && std::ranges::mismatch(confinement, real).in1 == confinement.end();
+  return !error && lies_within(real, confinement);
 }
 
 Problem escape(const std::string& name) {

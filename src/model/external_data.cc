@@ -9,6 +9,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/confinement.h"
 #include "base/files.h"
 #include "base/text.h"
 
@@ -54,10 +55,6 @@ class ReopenedFile final : public Source {
   std::uint64_t size_ = 0;
   fs::file_time_type time_;
 };
-
-bool inside(const fs::path& path, const fs::path& root) {
-  return std::ranges::mismatch(root, path).in1 == root.end();
-}
 
 }  // namespace
 
@@ -152,7 +149,7 @@ std::optional<ListedFile> ExternalData::beside_given(const std::string& path) {
   const fs::path named = fs::path(layout_.folder) / path;
   const fs::path real = fs::canonical(named, error);
   if (error) return std::nullopt;
-  if (!inside(real, layout_.confinement)) {
+  if (!lies_within(real, layout_.confinement)) {
     model_.problems.push_back(make_problem("symlink-escape", percent_escaped(path),
                                            "the symbolic link leads outside the model"));
     return std::nullopt;

@@ -10,6 +10,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/confinement.h"
 #include "base/digest.h"
 #include "base/text.h"
 #include "model/manifest_json.h"
@@ -190,8 +191,7 @@ class Image {
       std::error_code error;
       fs::path real = fs::canonical(place, error);
       if (error || !fs::is_regular_file(real, error)) continue;
-      const auto inside = real.lexically_relative(blobs_.parent_path());
-      if (!inside.empty() && *inside.begin() != "..") return real;
+      if (lies_within(real, blobs_.parent_path())) return real;
     }
     return std::nullopt;
   }

@@ -6,6 +6,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/confinement.h"
 #include "base/files.h"
 #include "base/text.h"
 #include "model/modelfile.h"
@@ -79,10 +80,10 @@ Result<ModelfileTarget> modelfile_target(const fs::path& path) {
   std::error_code error;
   const fs::path real =
       is_confined_name(relative) ? fs::canonical(folder / relative, error) : fs::path();
-  const fs::path inside = real.lexically_relative(fs::canonical(folder, error));
+  const bool is_below =
+      !real.empty() && !error && lies_within(real, fs::canonical(folder, error)) && !error;
   // One Modelfile that leads to another might lead on for ever.
-  const bool confined = !real.empty() && !error && !inside.empty() && *inside.begin() != ".." &&
-                        !is_modelfile_name(real.filename().string());
+  const bool confined = is_below && !is_modelfile_name(real.filename().string());
   const bool itself = from == "." || from == "./";
   if (!confined && !itself) {
     return std::unexpected(

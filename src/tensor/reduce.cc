@@ -1,6 +1,8 @@
 #include "tensor/reduce.h"
 
+#include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "base/problem.h"
 #include "tensor/kernels/kernels.h"
@@ -15,6 +17,10 @@ double folded(const std::array<double, lanes>& lane) {
 }
 
 }  // namespace
+
+bool all_finite(std::span<const float> values) {
+  return std::ranges::all_of(values, [](float value) { return std::isfinite(value); });
+}
 
 double sum(std::span<const float> values) {
   std::array<double, lanes> lane = {};

@@ -8,6 +8,8 @@
 
 namespace pedigree {
 
+bool all_finite(std::span<const float> values);
+
 double sum(std::span<const float> values);
 double sum_of_squares(std::span<const float> values);
 double dot(std::span<const float> a, std::span<const float> b);  // equal sizes
