@@ -76,15 +76,9 @@ class Comparer {
 
  private:
   void answer_context() {
+    pedigree::answer_context(subject_.sketch, base_.sketch, result_);
     const Architecture& mine = subject_.sketch.architecture;
     const Architecture& theirs = base_.sketch.architecture;
-    const ContextAnswer architecture = architecture_answer(mine, theirs);
-    result_.verdict.architecture = architecture.answer;
-    result_.verdict.architecture_because = architecture.because;
-    result_.config_differences = architecture_differences(mine, theirs);
-    const ContextAnswer tokenizer = tokenizer_answer(subject_.sketch, base_.sketch);
-    result_.verdict.tokenizer = tokenizer.answer;
-    result_.verdict.tokenizer_because = tokenizer.because;
     if (mine.renames != theirs.renames || mine.roles_from != theirs.roles_from) {
       rename_ = true;
     }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "compare/structure_words.h"
 #include "compare/witness.h"
@@ -48,7 +49,7 @@ VocabularyOverlap vocabulary_overlap(const TokenizerSketch& a, const TokenizerSk
 ContextAnswer architecture_answer(const Architecture& subject, const Architecture& base) {
   ContextAnswer answer;
   if (subject.layers == 0 || base.layers == 0) {
-    answer.because = "At least one side's structure could not be read from its tensors.";
+    answer.because = "At least one side's structure is not known.";
     return answer;
   }
   if (!same_architecture(subject, base)) {
@@ -109,6 +110,16 @@ ContextAnswer tokenizer_answer(const Fingerprint& subject, const Fingerprint& ba
     answer.because = fmt::format("The vocabularies overlap without being one: {}.", measured);
   }
   return answer;
+}
+
+void answer_context(const Fingerprint& subject, const Fingerprint& base, Comparison& comparison) {
+  ContextAnswer architecture = architecture_answer(subject.architecture, base.architecture);
+  comparison.verdict.architecture = std::move(architecture.answer);
+  comparison.verdict.architecture_because = std::move(architecture.because);
+  comparison.config_differences = architecture_differences(subject.architecture, base.architecture);
+  ContextAnswer tokenizer = tokenizer_answer(subject, base);
+  comparison.verdict.tokenizer = std::move(tokenizer.answer);
+  comparison.verdict.tokenizer_because = std::move(tokenizer.because);
 }
 
 }  // namespace pedigree

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "compare/compare.h"
 #include "fingerprint/fingerprint.h"
 
 namespace pedigree {
@@ -28,5 +29,9 @@ VocabularyOverlap vocabulary_overlap(const TokenizerSketch& a, const TokenizerSk
 
 ContextAnswer architecture_answer(const Architecture& subject, const Architecture& base);
 ContextAnswer tokenizer_answer(const Fingerprint& subject, const Fingerprint& base);
+
+// Both answers and the hyper-parameters that differ, into a comparison's verdict. Needs no
+// weights on either side.
+void answer_context(const Fingerprint& subject, const Fingerprint& base, Comparison& comparison);
 
 }  // namespace pedigree

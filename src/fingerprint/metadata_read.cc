@@ -194,6 +194,11 @@ Architecture read_architecture(const JsonValue& value) {
   it.wrappers = read_strings(fields.items("wrappers"));
   if (fields.has("rope_theta")) it.rope_theta = fields.real("rope_theta");
   if (fields.has("norm_eps")) it.norm_eps = fields.real("norm_eps");
+  if (fields.has("experts_used")) it.experts_used = fields.number("experts_used");
+  if (fields.has("window")) it.window = fields.number("window");
+  if (fields.has("rope_scaling")) it.rope_scaling = fields.text("rope_scaling");
+  if (fields.has("rotary_share")) it.rotary_share = fields.real("rotary_share");
+  if (fields.has("parallel_residual")) it.parallel_residual = fields.truth("parallel_residual");
   if (fields.has("context")) it.context = fields.number("context");
   for (const JsonValue& rename : fields.items("renames")) {
     auto pair = read_strings(rename.items);

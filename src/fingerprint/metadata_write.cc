@@ -59,6 +59,7 @@ void write_architecture(CanonicalJson& json, const Architecture& it) {
   json.member("attention_bias", it.attention_bias);
   if (it.context) json.member("context", *it.context);
   json.member("experts", it.experts);
+  if (it.experts_used > 0) json.member("experts_used", it.experts_used);
   json.member("explained", std::isfinite(it.explained) ? it.explained : 0.0);
   json.member("family", json_text(it.family));
   json.member("family_title", json_text(it.family_title));
@@ -73,6 +74,7 @@ void write_architecture(CanonicalJson& json, const Architecture& it) {
   json.member("norm", json_text(it.norm));
   if (it.norm_eps && std::isfinite(*it.norm_eps)) json.member("norm_eps", *it.norm_eps);
   json.member("norm_plus_one", it.norm_plus_one);
+  if (it.parallel_residual) json.member("parallel_residual", *it.parallel_residual);
   json.member("positions", json_text(it.positions));
   json.key("renames");
   json.begin_array();
@@ -85,11 +87,16 @@ void write_architecture(CanonicalJson& json, const Architecture& it) {
   }
   json.end_array();
   json.member("roles_from", json_text(it.roles_from));
+  if (!it.rope_scaling.empty()) json.member("rope_scaling", json_text(it.rope_scaling));
   if (it.rope_theta && std::isfinite(*it.rope_theta)) json.member("rope_theta", *it.rope_theta);
+  if (it.rotary_share && std::isfinite(*it.rotary_share)) {
+    json.member("rotary_share", *it.rotary_share);
+  }
   json.member("runner_up", json_text(it.runner_up));
   json.member("structure", json_text(it.structure));
   json.member("tied_embeddings", it.tied_embeddings);
   json.member("vocab", it.vocab);
+  if (it.window > 0) json.member("window", it.window);
   json.key("wrappers");
   write_strings(json, it.wrappers);
   json.end_object();

@@ -107,7 +107,15 @@ std::vector<std::pair<std::string, std::string>> architecture_differences(const 
   add(differences, "MLP size", count_text(a.ffn), count_text(b.ffn));
   add(differences, "experts", count_text(a.experts), count_text(b.experts));
   add(differences, "vocabulary", count_text(a.vocab), count_text(b.vocab));
+  add(differences, "experts used", count_text(a.experts_used), count_text(b.experts_used));
   add(differences, "rope theta", optional_text(a.rope_theta), optional_text(b.rope_theta));
+  add(differences, "rope scaling", a.rope_scaling, b.rope_scaling);
+  add(differences, "rotary share", optional_text(a.rotary_share), optional_text(b.rotary_share));
+  if (a.parallel_residual && b.parallel_residual) {
+    add(differences, "parallel residual", yes_no(*a.parallel_residual),
+        yes_no(*b.parallel_residual));
+  }
+  add(differences, "attention window", count_text(a.window), count_text(b.window));
   add(differences, "norm epsilon", optional_text(a.norm_eps), optional_text(b.norm_eps));
   add(differences, "context", count_text(a.context.value_or(0)), count_text(b.context.value_or(0)));
   if (a.vocab != 0 && b.vocab != 0) {

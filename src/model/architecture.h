@@ -42,13 +42,19 @@ struct Architecture {
   std::optional<double> rope_theta;
   std::optional<double> norm_eps;
   std::optional<std::uint64_t> context;
-  std::string layer_template;  // "4 × {attn.norm 96 · attn.q 96×96 · …}"
+  std::uint64_t experts_used = 0;         // for each token; 0: not known
+  std::uint64_t window = 0;               // tokens that attention looks back; 0: not said
+  std::optional<double> rotary_share;     // of a head's values that positions turn
+  std::optional<bool> parallel_residual;  // attention and MLP read the same stream
+  std::string rope_scaling;               // "llama3 ×8", "none"; "" when not known
+  std::string layer_template;             // "4 × {attn.norm 96 · attn.q 96×96 · …}"
 
   // Tensor names that differ from the structure's reference family, as
   // (this model's, the reference's): ("ln1", "input_layernorm").
   std::vector<std::pair<std::string, std::string>> renames;
 
-  // How roles were found: "names", or "shapes" where names meant nothing.
+  // How roles were found: "names", or "shapes" where names meant nothing. Without weights:
+  // "index", whose names and config.json's sizes they are, or "config" alone.
   std::string roles_from = "names";
 
   // Roles told apart by their order alone, because their shapes are equal:

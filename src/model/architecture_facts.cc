@@ -115,6 +115,11 @@ void fill_from_config(Architecture& architecture, const RoleTable& roles, const 
                       const Family* family) {
   architecture.norm_eps = config.norm_eps;
   architecture.context = config.context;
+  architecture.experts_used = config.experts_used.value_or(0);
+  architecture.window = config.window.value_or(0);
+  architecture.rotary_share = config.rotary_share;
+  architecture.parallel_residual = config.parallel_residual;
+  architecture.rope_scaling = config.rope_scaling;
   if (!architecture.context && roles.has("embed.positions")) {
     architecture.context = roles.rows("embed.positions");
   }
@@ -143,8 +148,11 @@ std::size_t place_of(std::string_view role) {
 }
 
 std::string shape_text(const CanonicalTensor& tensor) {
-  return tensor.cols == 1 ? fmt::format("{}", tensor.rows)
-                          : fmt::format("{}×{}", tensor.rows, tensor.cols);
+  const auto size = [](std::uint64_t count) {
+    return count == 0 ? std::string("?") : fmt::format("{}", count);
+  };
+  return tensor.cols == 1 ? size(tensor.rows)
+                          : fmt::format("{}×{}", size(tensor.rows), size(tensor.cols));
 }
 
 std::string layer_text(std::vector<const CanonicalTensor*> tensors) {

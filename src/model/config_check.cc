@@ -148,7 +148,9 @@ class ConfigCheck {
   // Only where all matrices are stored in one plain type, and it is another one.
   void check_type() {
     const std::string_view declared = type_named(config_.torch_dtype);
-    if (declared.empty() || !config_.quantization.empty() || info_.is_adapter) return;
+    if (declared.empty() || info_.tensors.empty() || !config_.quantization.empty() ||
+        info_.is_adapter)
+      return;
     const ElementType* found = nullptr;
     for (const CanonicalTensor& tensor : info_.canonical) {
       if (tensor.cols < 2) continue;

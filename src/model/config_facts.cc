@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <initializer_list>
 #include <utility>
 
@@ -154,6 +155,37 @@ void read_sizes(const Places& places, ConfigFacts& facts) {
                     "experts_per_token", "ffn_config.moe_top_k", "moe.num_experts_per_tok"});
 }
 
+// "llama3 ×8". Null means none, and so do the plain positions that newer configs spell out.
+std::string rope_scaling_text(const Places& places) {
+  const Spellings spellings = {"rope_scaling", "rope_parameters"};
+  const JsonValue* scaling = places.find(spellings);
+  if (scaling == nullptr) return places.find_null(spellings) == nullptr ? "" : "none";
+  if (scaling->kind != JsonValue::Kind::object) return {};
+  const Places inside{.nested = nullptr, .root = *scaling};
+  const std::string type = inside.text({"rope_type", "type"});
+  const std::optional<double> factor = inside.number({"factor"});
+  if (type == "default") return "none";
+  if (type.empty() && !factor) return {};
+  const std::string name = type.empty() ? "scaled" : type;
+  return factor && std::isfinite(*factor) ? fmt::format("{} ×{}", name, *factor) : name;
+}
+
+void read_positions(const Places& places, ConfigFacts& facts) {
+  facts.rope_scaling = rope_scaling_text(places);
+  facts.rotary_share =
+      places.number({"partial_rotary_factor", "rotary_pct", "rotary_percentage", "rope_pct"});
+  const std::optional<std::uint64_t> turned = places.count({"rotary_dim"});
+  std::optional<std::uint64_t> head = facts.head_dim;
+  if (!head && facts.hidden && facts.heads.value_or(0) > 0) head = *facts.hidden / *facts.heads;
+  if (!facts.rotary_share && turned && head.value_or(0) > 0) {
+    facts.rotary_share = static_cast<double>(*turned) / static_cast<double>(*head);
+  }
+  facts.parallel_residual = places.truth({"use_parallel_residual", "parallel_attn"});
+  if (places.truth({"use_sliding_window"}) != false) {
+    facts.window = places.count({"sliding_window"});
+  }
+}
+
 std::string declared_quantization(const Places& places) {
   const JsonValue* declared = places.find({"quantization_config", "compression_config"});
   if (declared == nullptr || declared->kind != JsonValue::Kind::object) return {};
@@ -210,6 +242,7 @@ ConfigFacts config_facts(const JsonValue& config, std::string_view file) {
     }
   }
   read_sizes(places, facts);
+  read_positions(places, facts);
   facts.norm_eps = places.number({"rms_norm_eps", "layer_norm_eps", "layer_norm_epsilon",
                                   "norm_epsilon", "layernorm_epsilon", "norm_eps"});
   facts.rope_theta = places.number({"rope_theta", "rotary_emb_base", "rope_parameters.rope_theta"});

@@ -59,7 +59,11 @@ struct ConfigFacts {
   std::optional<double> rope_theta = {};
   std::optional<std::uint64_t> experts = {};
   std::optional<std::uint64_t> experts_used = {};
-  std::string activation = {};  // "silu"; "" when not said
+  std::optional<double> rotary_share = {};     // of a head's values
+  std::optional<bool> parallel_residual = {};  // attention and MLP side by side
+  std::optional<std::uint64_t> window = {};    // of sliding attention, where it is in use
+  std::string rope_scaling = {};               // "llama3 ×8", "none"; "" when not said
+  std::string activation = {};                 // "silu"; "" when not said
   std::optional<bool> tie_word_embeddings = {};
   std::string torch_dtype = {};
   std::optional<bool> attention_bias = {};

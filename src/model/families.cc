@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/json.h"
+#include "model/config_sizes.h"
 
 namespace pedigree {
 
@@ -45,7 +46,7 @@ class FamilyReader {
   Family read() const {
     allow_only(root_, {"schema", "id", "title", "structure", "reference", "tied", "norm_plus_one",
                        "rope_theta", "model_types", "layer_path", "before", "layer", "after",
-                       "ignorable", "layer_ignorable", "stacks", "gguf"});
+                       "ignorable", "layer_ignorable", "stacks", "gguf", "config", "when"});
     if (text(root_, "schema") != "pedigree-architecture/1") fail("schema is not ours");
     Family family = {.id = text(root_, "id"),
                      .title = text(root_, "title"),
@@ -62,6 +63,8 @@ class FamilyReader {
     if (root_.find("stacks") != nullptr) add_stacks(family);
     add_tensors(family, root_, "after");
     if (const JsonValue* gguf = root_.find("gguf")) add_gguf(family, *gguf);
+    if (root_.find("config") != nullptr) add_config_sizes(family);
+    if (root_.find("when") != nullptr) family.when = text_pairs(root_, "when");
     return family;
   }
 
@@ -134,16 +137,36 @@ class FamilyReader {
     }
   }
 
+  void add_config_sizes(Family& family) const {
+    const JsonValue& config = member(root_, "config", JsonValue::Kind::object);
+    for (const auto& [size, rules] : config.members) {
+      const std::optional<Symbol> symbol = find_symbol(size);
+      if (!symbol) fail("unknown size " + size);
+      for (const std::string& rule : texts_of(config, size)) {
+        const std::string fault = rule_fault(rule);
+        if (!fault.empty()) fail("the rule \"" + rule + "\" " + fault);
+        if (rule.contains("@" + size)) fail("the rule \"" + rule + "\" asks for itself");
+        family.config_sizes.emplace_back(*symbol, rule);
+      }
+    }
+  }
+
   static void add_gguf(Family& family, const JsonValue& gguf) {
     allow_only(gguf, {"architectures", "pairs_heads", "splits", "names"});
     family.gguf_architectures = texts_of(gguf, "architectures");
     family.gguf_pairs_heads = flag(gguf, "pairs_heads");
     if (gguf.find("splits") != nullptr) family.gguf_splits = texts_of(gguf, "splits");
-    if (gguf.find("names") == nullptr) return;
-    for (const auto& [role, name] : member(gguf, "names", JsonValue::Kind::object).members) {
-      if (name.kind != JsonValue::Kind::string) fail("names of gguf are no texts");
-      family.gguf_names.emplace_back(role, name.text);
+    if (gguf.find("names") != nullptr) family.gguf_names = text_pairs(gguf, "names");
+  }
+
+  static std::vector<std::pair<std::string, std::string>> text_pairs(const JsonValue& object,
+                                                                     std::string_view key) {
+    std::vector<std::pair<std::string, std::string>> pairs;
+    for (const auto& [name, value] : member(object, key, JsonValue::Kind::object).members) {
+      if (value.kind != JsonValue::Kind::string) fail(std::string(key) + " holds no texts");
+      pairs.emplace_back(name, value.text);
     }
+    return pairs;
   }
 
   static SizeTerm term(std::string_view text) {

@@ -93,6 +93,10 @@ struct Family {
   bool norm_plus_one = false;
   std::optional<double> rope_theta = {};  // what a config that does not say means
   std::vector<std::string> model_types = {};
+  // Of several families with one model type: what the config of this one says.
+  std::vector<std::pair<std::string, std::string>> when = {};
+  // How its config gives a size where the usual keys do not (config_sizes.h), tried in order.
+  std::vector<std::pair<Symbol, std::string>> config_sizes = {};
   std::vector<std::string> gguf_architectures = {};  // general.architecture; none: no such files
   bool gguf_pairs_heads = false;              // converters write the rows of q and k in pairs
   std::vector<std::string> gguf_splits = {};  // fused roles ("attn.q+attn.k") stored apart there

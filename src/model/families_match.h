@@ -66,6 +66,11 @@ struct FamilyMatch {
 std::vector<FamilyMatch> rank_families(std::span<const StoredTensor> stored,
                                        const ConfigFacts& config);
 
+// The same by names alone, which say nothing of shapes: every family that knows any, each in
+// its better spelling. FamilyMatch::byte_share is its count_share.
+std::vector<FamilyMatch> rank_families_by_names(std::span<const StoredTensor> named,
+                                                const ConfigFacts& config);
+
 // Says in which order rows of heads are stored, in rotary pairs or with q, k and v taking
 // turns. Parts whose turns nobody can count, since `counts` are unknown, lose their role.
 void set_row_orders(std::span<const MatchedTensor> matched, const HeadCounts& counts,

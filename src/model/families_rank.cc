@@ -132,14 +132,32 @@ std::vector<Candidate> candidates_by_name(std::span<const StoredTensor> stored,
   return result;
 }
 
-FamilyMatch match_shapes(const Candidate& candidate, std::span<const StoredTensor> stored,
-                         std::span<const CoreName> names) {
+// Which of the tensors a family's names mean have the shapes it gives them.
+class ShapesConfirmed {
+ public:
+  ShapesConfirmed(std::span<const StoredTensor> stored, std::span<const WrappedMatch> unique)
+      : stored_(stored), sizes_(stored, matched_of(unique)) {}
+
+  bool operator()(const MatchedTensor& matched) const {
+    return sizes_.confirms(matched, stored_[matched.tensor]);
+  }
+
+ private:
+  static std::vector<MatchedTensor> matched_of(std::span<const WrappedMatch> unique) {
+    std::vector<MatchedTensor> matched;
+    matched.reserve(unique.size());
+    for (const WrappedMatch& match : unique) matched.push_back(match.matched);
+    return matched;
+  }
+
+  std::span<const StoredTensor> stored_;
+  Sizes sizes_;
+};
+
+template <class IsBelieved>
+FamilyMatch match_of(const Candidate& candidate, std::span<const StoredTensor> stored,
+                     std::span<const WrappedMatch> unique, const IsBelieved& is_believed) {
   const Family& family = *candidate.spelling;
-  const std::vector<WrappedMatch> unique = without_doubles(candidate.names.tensors, names);
-  std::vector<MatchedTensor> by_name;
-  by_name.reserve(unique.size());
-  for (const WrappedMatch& match : unique) by_name.push_back(match.matched);
-  const Sizes sizes(stored, by_name);
 
   const Whole whole(stored);
   FamilyMatch result = {.family = &families()[candidate.family], .spelling = &family};
@@ -148,7 +166,7 @@ FamilyMatch match_shapes(const Candidate& candidate, std::span<const StoredTenso
   std::set<std::string> wrappers;
   for (const WrappedMatch& match : unique) {
     const StoredTensor& tensor = stored[match.matched.tensor];
-    if (!sizes.confirms(match.matched, tensor)) continue;
+    if (!is_believed(match.matched)) continue;
     bytes += tensor.entry.extent.size();
     result.matched.push_back(match.matched);
     if (!match.wrapper.empty()) wrappers.insert(match.wrapper);
@@ -158,6 +176,12 @@ FamilyMatch match_shapes(const Candidate& candidate, std::span<const StoredTenso
   result.byte_share = whole.bytes == 0 ? result.count_share : share(bytes, whole.bytes);
   result.completeness = completeness_of(family, result.matched);
   return result;
+}
+
+FamilyMatch match_shapes(const Candidate& candidate, std::span<const StoredTensor> stored,
+                         std::span<const CoreName> names) {
+  const std::vector<WrappedMatch> unique = without_doubles(candidate.names.tensors, names);
+  return match_of(candidate, stored, unique, ShapesConfirmed(stored, unique));
 }
 
 bool says_type(const ConfigFacts& config, const Family& family) {
@@ -198,13 +222,39 @@ class Leaders {
   std::vector<Leader> leaders_;
 };
 
-}  // namespace
-
-std::vector<FamilyMatch> rank_families(std::span<const StoredTensor> stored,
-                                       const ConfigFacts& config) {
+std::vector<CoreName> core_names(std::span<const StoredTensor> stored) {
   std::vector<CoreName> names;
   names.reserve(stored.size());
   for (const StoredTensor& tensor : stored) names.push_back(core_name(tensor.entry.name));
+  return names;
+}
+
+// Best first, and of a family's two spellings the better.
+void rank(std::vector<FamilyMatch>& matches, const ConfigFacts& config) {
+  std::ranges::sort(matches, {}, [&](const FamilyMatch& match) { return rank_of(match, config); });
+  std::set<const Family*> seen;
+  std::erase_if(matches,
+                [&](const FamilyMatch& match) { return !seen.insert(match.family).second; });
+}
+
+}  // namespace
+
+std::vector<FamilyMatch> rank_families_by_names(std::span<const StoredTensor> named,
+                                                const ConfigFacts& config) {
+  const std::vector<CoreName> names = core_names(named);
+  std::vector<FamilyMatch> result;
+  for (const Candidate& candidate : candidates_by_name(named, names)) {
+    if (candidate.names.tensors.empty()) continue;
+    const std::vector<WrappedMatch> unique = without_doubles(candidate.names.tensors, names);
+    result.push_back(match_of(candidate, named, unique, [](const MatchedTensor&) { return true; }));
+  }
+  rank(result, config);
+  return result;
+}
+
+std::vector<FamilyMatch> rank_families(std::span<const StoredTensor> stored,
+                                       const ConfigFacts& config) {
+  const std::vector<CoreName> names = core_names(stored);
   std::vector<FamilyMatch> result;
   Leaders leaders;
   for (const Candidate& candidate : candidates_by_name(stored, names)) {
@@ -212,11 +262,7 @@ std::vector<FamilyMatch> rank_families(std::span<const StoredTensor> stored,
     result.push_back(match_shapes(candidate, stored, names));
     leaders.add(result.back());
   }
-  std::ranges::sort(result, {}, [&](const FamilyMatch& match) { return rank_of(match, config); });
-  // Of a family's two spellings the better.
-  std::set<const Family*> seen;
-  std::erase_if(result,
-                [&](const FamilyMatch& match) { return !seen.insert(match.family).second; });
+  rank(result, config);
   return result;
 }
 

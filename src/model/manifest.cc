@@ -66,9 +66,12 @@ class ManifestReader {
 
   void config() {
     const bool there = holds("config.json");
-    const auto document = json("config.json");
+    auto document = json("config.json");
     if (!document) {
       if (!there && params()) return;
+      if (!there) document = renamed_config();
+    }
+    if (!document) {
       // An adapter carries adapter_config.json in its place.
       if (!there && !layout_.is_store && !holds("adapter_config.json")) {
         manifest_.problems.push_back(
@@ -84,6 +87,23 @@ class ManifestReader {
     manifest_.config = config_facts(document->root, document->file);
     add_config_claims(document->root, document->file, manifest_.claims);
     remote_code(*document);
+  }
+
+  // "config_reconstructed.json": the only file so called that names a kind of model.
+  std::optional<Document> renamed_config() {
+    std::optional<Document> found;
+    for (const ListedFile& file : layout_.files) {
+      if (!file.path.starts_with("config") || !file.path.ends_with(".json")) continue;
+      auto document = json_in({}, file.path);
+      if (!document || document->root.find("model_type") == nullptr) continue;
+      if (found) return std::nullopt;
+      found = std::move(document);
+    }
+    if (!found) return std::nullopt;
+    manifest_.problems.push_back(make_problem(
+        "config-missing", "config.json",
+        fmt::format("there is no config.json; {} was read in its place", found->file)));
+    return found;
   }
 
   // Consolidated weights carry params.json in its place.

@@ -10,10 +10,12 @@
 #include "model/gguf_header.h"
 #include "model/layout.h"
 #include "model/manifest.h"
+#include "model/metadata_architecture.h"
 #include "model/model.h"
 #include "model/packings/packings.h"
 #include "model/roles.h"
 #include "model/shards.h"
+#include "model/tensor_list.h"
 #include "model/tokenizer_open.h"
 
 namespace pedigree {
@@ -145,6 +147,11 @@ Result<std::unique_ptr<Model>> open_model(const std::string& path, const OpenOpt
   judge_quantization(manifest.config, *model);
   find_packed(*model, manifest.config.quantizer);
   assign_roles(*model, manifest.config);
+  if (model->tensors.empty()) {
+    describe_from_metadata(
+        *model, manifest.config,
+        weights.listed.names.empty() ? read_tensor_list(*layout, model->problems) : weights.listed);
+  }
   judge_vocabulary(*model);
   return model;
 }

@@ -66,7 +66,7 @@ class ShardReader {
     WeightChoice choice = choose_weights(layout_, candidates_, indexes_);
     add_model_files(layout_, candidates_, model_.files);
     add_problems(problems_of_choice(choice, candidates_, indexes_));
-    WeightsOutcome outcome;
+    WeightsOutcome outcome{.listed = listed_tensors()};
     if (choice.chosen.empty()) return outcome;
     for (std::size_t at = 0; at < choice.chosen.size(); ++at) read_set(choice, at);
     const WeightSet& first = choice.chosen.front();
@@ -109,6 +109,16 @@ class ShardReader {
       add_problems(std::exchange(index->problems, {}));
       indexes_.push_back(std::move(*index));
     }
+  }
+
+  ListedTensors listed_tensors() const {
+    ListedTensors listed;
+    if (indexes_.empty()) return listed;
+    const ShardIndex& first = indexes_.front();
+    listed = {.file = first.file, .bytes = first.total_size};
+    listed.names.reserve(first.tensors.size());
+    for (const auto& [name, shard] : first.tensors) listed.names.push_back(name);
+    return listed;
   }
 
   // Loose files are parts of one model only while their names do not repeat.

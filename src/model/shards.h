@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "model/layout.h"
+#include "model/metadata_architecture.h"
 #include "model/model.h"
 
 namespace pedigree {
@@ -15,6 +16,7 @@ struct WeightsOutcome {
   bool adapter_file = false;             // its name is that of an adapter
   std::vector<HeaderField> header = {};  // of the first file with a typed header
   std::string header_file = {};          // its relative path
+  ListedTensors listed = {};             // by the first index, whether they are there or not
 };
 
 // Fills shards, tensors, files, formats, sizes, the headers' claims, and the

@@ -37,7 +37,12 @@ OrderedJson json_architecture(const Architecture& built) {
   put_count(out, "ffn", built.ffn);
   put_count(out, "vocab", built.vocab);
   put_count(out, "experts", built.experts);
+  put_count(out, "experts_used", built.experts_used);
   put_setting(out, "rope_theta", built.rope_theta);
+  put_text(out, "rope_scaling", built.rope_scaling);
+  put_setting(out, "rotary_share", built.rotary_share);
+  if (built.parallel_residual) out["parallel_residual"] = *built.parallel_residual;
+  put_count(out, "window", built.window);
   put_setting(out, "norm_eps", built.norm_eps);
   if (built.context) out["context"] = *built.context;
   put_text(out, "layer_template", built.layer_template);

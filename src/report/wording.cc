@@ -38,6 +38,20 @@ std::string what_it_declares_to_be(const ModelInfo& info) {
   return {};
 }
 
+// What the files beside absent weights describe.
+std::string what_it_would_be(const ModelInfo& info) {
+  const Architecture& built = info.architecture;
+  if (built.roles_from != "index" && built.roles_from != "config") {
+    return what_it_declares_to_be(info);
+  }
+  std::string text =
+      fmt::format("; by its {} of {} architecture",
+                  built.roles_from == "index" ? "index and config" : "config", built.family_title);
+  if (built.layers > 0) text += fmt::format(", {} layers", built.layers);
+  if (built.hidden > 0) text += fmt::format(" of width {}", built.hidden);
+  return text;
+}
+
 bool is_about_origin(const Claim& claim) {
   switch (claim.kind) {
     case Claim::Kind::base_model:
@@ -249,7 +263,7 @@ std::string what_it_is(const Subject& subject) {
                               byte_size(info.missing_bytes));
   }
   if (info.tensors.empty() && subject.fingerprint_scheme.empty() && !info.is_adapter) {
-    return text + ": no readable weights" + what_it_declares_to_be(info);
+    return text + ": no readable weights" + what_it_would_be(info);
   }
   text += info.is_adapter ? ": an adapter without its base model" : ": ";
   text += adapter_in_words(info);
@@ -365,8 +379,15 @@ std::vector<LabelledLine> architecture_lines(const ModelInfo& info) {
         fmt::format("{}, {} tokens, {} merges", info.tokenizer->kind, info.tokenizer->tokens.size(),
                     info.tokenizer->merges));
   }
-  if (built.roles_from != "names") {
+  if (built.roles_from == "shapes") {
     add(lines, "roles", "read from shapes and order, because the names mean nothing");
+  } else if (built.roles_from == "index") {
+    add(lines, "source",
+        fmt::format("the names in its index, {:.0f} % of which this family has, and the sizes in "
+                    "its config; no weights were read",
+                    100 * built.explained));
+  } else if (built.roles_from == "config") {
+    add(lines, "source", "its config alone; no weights were read");
   }
   std::vector<std::string> renames;
   renames.reserve(built.renames.size());

@@ -8,8 +8,8 @@ namespace {
 
 // Said by exit status 3 where that applies, and then no finding besides.
 bool is_about_nothing(const Report& report, std::string_view code) {
-  return report.nothing_to_do &&
-         (code == "no-weights" || code == "weights-not-downloaded" || code == "weights-elsewhere");
+  return report.nothing_to_do && (code == "no-weights" || code == "weights-not-downloaded" ||
+                                  code == "weights-elsewhere" || code == "index-missing-shard");
 }
 
 }  // namespace

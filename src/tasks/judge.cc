@@ -8,6 +8,7 @@
 #include <optional>
 #include <utility>
 
+#include "compare/context.h"
 #include "fingerprint/fingerprint.h"
 #include "fingerprint/sampling.h"
 #include "model/fit_order.h"
@@ -117,6 +118,22 @@ std::string why_other_sample(const Opened& subject, const Opened& base, const st
       stored.name(), drawn, mine);
 }
 
+// A model without whole weights: what its files beside them say can be held against the
+// other's all the same.
+Comparison compared_by_metadata(Opened& subject, Opened& base, std::string why,
+                                const JudgeOptions& judge) {
+  const std::string named = named_by_pointers(subject, base, judge.run.progress);
+  if (!named.empty()) why += "; " + named;
+  Comparison comparison = not_compared(subject.name(), base.name(), std::move(why));
+  if (auto problem = why_other_sample(subject, base, judge.salt); !problem.empty()) {
+    return comparison;
+  }
+  const auto first = sketch_of(subject, base, judge);
+  const auto second = sketch_of(base, subject, judge);
+  if (first && second) answer_context(first->value(), second->value(), comparison);
+  return comparison;
+}
+
 // Samples taken under another row order are none of the model.
 void fit_to(Opened& side, const Opened& other) {
   if (!side.model || !other.model || !fit_row_order(*side.model, *other.model)) return;
@@ -131,9 +148,7 @@ Comparison compare_opened(Opened& subject, Opened& base, const CompareOptions& o
   if (auto answer = adapter_answer(subject, base)) return *std::move(answer);
   for (const Opened* side : {&subject, &base}) {
     if (auto why = why_not(*side); !why.empty()) {
-      const std::string named = named_by_pointers(subject, base, judge.run.progress);
-      if (!named.empty()) why += "; " + named;
-      return not_compared(subject.name(), base.name(), std::move(why));
+      return compared_by_metadata(subject, base, std::move(why), judge);
     }
   }
   if (auto why = why_other_sample(subject, base, judge.salt); !why.empty()) {

@@ -147,7 +147,13 @@ bool hides_the_answer(const Problem& problem) {
 
 Standing standing_of(const Model& model) {
   if (model.only_pointers) return Standing::nothing;
-  const bool hidden = std::ranges::any_of(model.problems, hides_the_answer);
+  // Where all shards are missing there is nothing, and not a part that cannot be read.
+  const bool no_weights =
+      model.tensors.empty() &&
+      std::ranges::find(model.problems, "no-weights", &Problem::code) != model.problems.end();
+  const bool hidden = std::ranges::any_of(model.problems, [&](const Problem& problem) {
+    return hides_the_answer(problem) && !(no_weights && problem.code == "index-missing-shard");
+  });
   const bool out_of_reach = std::ranges::any_of(model.problems, [](const Problem& problem) {
     return std::ranges::find(left_out, problem.code) != left_out.end();
   });
