@@ -25,7 +25,7 @@ def rooms_of(text):
     """{room: (rooms it sees, at any depth; extra doors)} in the order of the lines."""
     rooms, faults = {}, []
     for name, rest in re.findall(r"^pedigree_room\((\S+)([^)]*)\)", text, re.M):
-        lists, key = {"SEES": [], "USES": [], "DOORS": []}, None
+        lists, key = {"SEES": [], "USES": [], "DOORS": [], "SETS": []}, None
         for word in rest.split():
             if word in lists:
                 key = word

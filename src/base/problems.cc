@@ -352,6 +352,11 @@ constexpr ProblemKind kinds[] = {
      .severity = warning,
      .meaning = "config.json contradicts the tensors.",
      .remedy = "Ask the publisher; the tensors were believed."},
+    {.code = "config-name-contradicted",
+     .severity = warning,
+     .meaning = "The model is named for one known model and has the hyper-parameters of another. "
+                "This is about its name and config and says nothing about its weights.",
+     .remedy = "Compare it with both models' weights: pedigree compare MODEL BASE BASE."},
     {.code = "config-quantization-mismatch",
      .severity = warning,
      .meaning = "config.json declares a quantisation that the tensors do not show.",

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "model/adapter.h"
 #include "model/gguf_header.h"
+#include "model/known_configurations.h"
 #include "model/layout.h"
 #include "model/manifest.h"
 #include "model/metadata_architecture.h"
@@ -79,6 +80,19 @@ void judge_vocabulary(Model& model) {
   model.problems.push_back(make_problem(
       "tokenizer-vocab-mismatch", model.tokenizer->file,
       fmt::format("{} tokens meet {} embedding rows", model.tokenizer->tokens.size(), rows)));
+}
+
+// Names that someone gave it on purpose; a local path says nothing.
+void judge_name(Model& model) {
+  std::vector<std::string> names = {model.name};
+  for (const Claim& claim : model.claims) {
+    if (claim.key == "_name_or_path" || claim.kind == Claim::Kind::name) {
+      names.push_back(claim.value);
+    }
+  }
+  if (auto problem = name_contradiction(model.architecture, names)) {
+    model.problems.push_back(*std::move(problem));
+  }
 }
 
 // A typed header says what config and tokenizer files say beside other weights; where
@@ -153,6 +167,7 @@ Result<std::unique_ptr<Model>> open_model(const std::string& path, const OpenOpt
         weights.listed.names.empty() ? read_tensor_list(*layout, model->problems) : weights.listed);
   }
   judge_vocabulary(*model);
+  judge_name(*model);
   return model;
 }
 

@@ -2,6 +2,7 @@
 
 #include "report/json_parts.h"
 #include "report/numbers.h"
+#include "report/wording_architecture.h"
 
 namespace pedigree {
 namespace {
@@ -79,6 +80,7 @@ void put_lists(OrderedJson& out, const Comparison& comparison) {
     OrderedJson difference;
     difference["field"] = json_text(field);
     difference["values"] = json_text(values);
+    put_text(difference, "consequence", consequence_of(field));
     out["config_differences"].push_back(std::move(difference));
   }
   out["evidence"] = OrderedJson::array();

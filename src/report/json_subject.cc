@@ -1,6 +1,7 @@
 #include <cmath>
 #include <string>
 
+#include "model/known_configurations.h"
 #include "report/json_parts.h"
 #include "report/numbers.h"
 
@@ -14,6 +15,22 @@ void put_count(OrderedJson& out, const char* key, std::uint64_t count) {
 // Reals of a config come from a file: what JSON cannot say is left out.
 void put_setting(OrderedJson& out, const char* key, const std::optional<double>& value) {
   if (value && std::isfinite(*value)) out[key] = json_number(*value);
+}
+
+// Context, with the place its numbers were read.
+OrderedJson json_resemblance(const Resemblance& found) {
+  OrderedJson out;
+  out["names"] = json_texts(found.known->names);
+  out["differences"] = OrderedJson::array();
+  for (const auto& [field, values] : found.differences) {
+    out["differences"].push_back({{"field", json_text(field)}, {"values", json_text(values)}});
+  }
+  const ConfigurationSource& source = *found.known->source;
+  out["source"] = {{"package", json_text(source.package)},
+                   {"version", json_text(source.version)},
+                   {"file", json_text(source.file)},
+                   {"sha256", json_text(source.sha256)}};
+  return out;
 }
 
 OrderedJson json_architecture(const Architecture& built) {
@@ -50,6 +67,9 @@ OrderedJson json_architecture(const Architecture& built) {
     out["renames"].push_back({{"here", json_text(ours)}, {"usually", json_text(theirs)}});
   }
   put_text(out, "roles_from", built.roles_from);
+  if (const auto found = resembled_configuration(built)) {
+    out["resembles"] = json_resemblance(*found);
+  }
   return out;
 }
 

@@ -14,6 +14,7 @@
 #include "report/text_layout.h"
 #include "report/tree_render.h"
 #include "report/wording.h"
+#include "report/wording_architecture.h"
 #include "report/wording_components.h"
 #include "report/wording_joint.h"
 

@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "report/numbers.h"
+#include "report/wording_architecture.h"
 #include "report/wording_components.h"
 
 namespace pedigree {
@@ -19,37 +20,6 @@ constexpr std::size_t shown_tensors = 8;
 
 std::string counted(std::size_t count, std::string_view one, std::string_view many) {
   return fmt::format("{} {}", count, count == 1 ? one : many);
-}
-
-std::string joined(const std::vector<std::string>& parts, std::size_t limit) {
-  const std::size_t count = std::min(parts.size(), limit);
-  std::string text = fmt::format(
-      "{}", fmt::join(parts.begin(), parts.begin() + static_cast<std::ptrdiff_t>(count), ", "));
-  if (parts.size() > limit) text += fmt::format(" and {} more", parts.size() - limit);
-  return text;
-}
-
-// The config's word, where there are no tensors to see it by.
-std::string what_it_declares_to_be(const ModelInfo& info) {
-  for (const Claim& claim : info.claims) {
-    if (claim.key != "model_type") continue;
-    return fmt::format("; {} says it is of type {}", claim.file, claim.value);
-  }
-  return {};
-}
-
-// What the files beside absent weights describe.
-std::string what_it_would_be(const ModelInfo& info) {
-  const Architecture& built = info.architecture;
-  if (built.roles_from != "index" && built.roles_from != "config") {
-    return what_it_declares_to_be(info);
-  }
-  std::string text =
-      fmt::format("; by its {} of {} architecture",
-                  built.roles_from == "index" ? "index and config" : "config", built.family_title);
-  if (built.layers > 0) text += fmt::format(", {} layers", built.layers);
-  if (built.hidden > 0) text += fmt::format(" of width {}", built.hidden);
-  return text;
 }
 
 bool is_about_origin(const Claim& claim) {
@@ -77,8 +47,8 @@ std::string what_it_declares(const ModelInfo& info) {
     if (is_about_origin(claim)) origin.push_back(text);
     if (claim.kind == Claim::Kind::license) licence.push_back(text);
   }
-  std::string text = origin.empty() ? "nothing about its origin" : joined(origin, shown_claims);
-  if (!licence.empty()) text += "; " + joined(licence, 1);
+  std::string text = origin.empty() ? "nothing about its origin" : some_of(origin, shown_claims);
+  if (!licence.empty()) text += "; " + some_of(licence, 1);
   return text;
 }
 
@@ -121,7 +91,7 @@ std::string what_was_found(const Report& report) {
   if (counts[2] > 0) parts.push_back(counted(counts[2], "error", "errors"));
   if (counts[1] > 0) parts.push_back(counted(counts[1], "warning", "warnings"));
   if (counts[0] > 0) parts.push_back(counted(counts[0], "note", "notes"));
-  return parts.empty() ? "nothing to report" : joined(parts, 6);
+  return parts.empty() ? "nothing to report" : some_of(parts, 6);
 }
 
 std::vector<std::string> what_was_not_tested(const Comparison& comparison) {
@@ -148,7 +118,7 @@ std::string how_sure_one(const Comparison& comparison) {
     parts.push_back(fmt::format("{} of the parameters comparable", percent_text(verdict.coverage)));
   }
   const auto missing = what_was_not_tested(comparison);
-  if (!missing.empty()) parts.push_back("not tested: " + joined(missing, 4));
+  if (!missing.empty()) parts.push_back("not tested: " + some_of(missing, 4));
   if (parts.empty()) parts.emplace_back("nothing could be measured");
   return fmt::format("{}", fmt::join(parts, ", "));
 }
@@ -166,10 +136,6 @@ std::string how_sure(const Report& report, const Subject& subject) {
         fmt::format("{}{}: {}", component_prefix(report, each), each.base, how_sure_one(each)));
   }
   return fmt::format("{}", fmt::join(parts, "; "));
-}
-
-void add(std::vector<LabelledLine>& lines, std::string label, std::string text) {
-  if (!text.empty()) lines.push_back({.label = std::move(label), .text = std::move(text)});
 }
 
 std::string with_reason(const std::string& answer, const std::string& because) {
@@ -246,6 +212,18 @@ std::string differences_in_words(const Comparison& comparison) {
 }
 
 }  // namespace
+
+std::string some_of(const std::vector<std::string>& parts, std::size_t limit) {
+  const std::size_t count = std::min(parts.size(), limit);
+  std::string text = fmt::format(
+      "{}", fmt::join(parts.begin(), parts.begin() + static_cast<std::ptrdiff_t>(count), ", "));
+  if (parts.size() > limit) text += fmt::format(" and {} more", parts.size() - limit);
+  return text;
+}
+
+void add_line(std::vector<LabelledLine>& lines, std::string label, std::string text) {
+  if (!text.empty()) lines.push_back({.label = std::move(label), .text = std::move(text)});
+}
 
 std::string headline(const Report& report) {
   std::string text = "pedigree " + report.command;
@@ -333,68 +311,31 @@ std::vector<LabelledLine> verdict_lines(const Comparison& comparison, bool with_
   const Verdict& verdict = comparison.verdict;
   std::vector<LabelledLine> lines;
   if (with_summary) {
-    add(lines, "verdict",
-        verdict.summary.empty() ? verdict_phrase(verdict, comparison.base) : verdict.summary);
+    add_line(lines, "verdict",
+             verdict.summary.empty() ? verdict_phrase(verdict, comparison.base) : verdict.summary);
   }
-  add(lines, "relation", relation_in_words(verdict));
-  add(lines, "derived", verdict.derived);
+  add_line(lines, "relation", relation_in_words(verdict));
+  add_line(lines, "derived", verdict.derived);
   if (verdict.derived == "yes") {
-    add(lines, "direction", with_reason(verdict.direction, verdict.direction_because));
+    add_line(lines, "direction", with_reason(verdict.direction, verdict.direction_because));
   }
-  add(lines, "architecture", with_reason(verdict.architecture, verdict.architecture_because));
+  add_line(lines, "architecture", with_reason(verdict.architecture, verdict.architecture_because));
   const std::string differences = differences_in_words(comparison);
-  if (!verdict.architecture_because.contains(differences)) add(lines, "differs in", differences);
-  add(lines, "tokenizer", with_reason(verdict.tokenizer, verdict.tokenizer_because));
-  add(lines, "transforms", fmt::format("{}", fmt::join(comparison.transforms, ", ")));
-  add(lines, "layers", layer_map_in_words(comparison.layer_map));
+  if (!verdict.architecture_because.contains(differences)) {
+    add_line(lines, "differs in", differences);
+  }
+  add_line(lines, "which means", consequences_in_words(comparison.config_differences));
+  add_line(lines, "tokenizer", with_reason(verdict.tokenizer, verdict.tokenizer_because));
+  add_line(lines, "transforms", fmt::format("{}", fmt::join(comparison.transforms, ", ")));
+  add_line(lines, "layers", layer_map_in_words(comparison.layer_map));
   if (comparison.lora) {
-    add(lines, "low rank", low_rank_in_words(*comparison.lora));
+    add_line(lines, "low rank", low_rank_in_words(*comparison.lora));
   }
-  if (comparison.kept) add(lines, "kept", kept_in_words(*comparison.kept));
-  if (comparison.experts) add(lines, "experts", experts_in_words(*comparison.experts));
+  if (comparison.kept) add_line(lines, "kept", kept_in_words(*comparison.kept));
+  if (comparison.experts) add_line(lines, "experts", experts_in_words(*comparison.experts));
   if (!comparison.changed_tensors.empty()) {
-    add(lines, "changed", joined(comparison.changed_tensors, shown_tensors));
+    add_line(lines, "changed", some_of(comparison.changed_tensors, shown_tensors));
   }
-  return lines;
-}
-
-std::vector<LabelledLine> architecture_lines(const ModelInfo& info) {
-  const Architecture& built = info.architecture;
-  std::vector<LabelledLine> lines;
-  if (built.layers == 0 && info.tensors.empty()) return lines;
-  add(lines, "family", built.family_title.empty() ? built.family : built.family_title);
-  add(lines, "structure", built.structure);
-  if (built.layers > 0) {
-    std::string text = fmt::format("{} layers of width {}", built.layers, built.hidden);
-    if (built.heads > 0) text += fmt::format(", {} heads of {}", built.heads, built.head_dim);
-    if (built.kv_heads > 0) text += fmt::format(", {} for keys and values", built.kv_heads);
-    if (built.ffn > 0) text += fmt::format(", feed-forward {}", built.ffn);
-    if (built.experts > 0) text += fmt::format(", {} experts", built.experts);
-    if (built.vocab > 0) text += fmt::format(", {} token rows", built.vocab);
-    add(lines, "size", text);
-  }
-  add(lines, "layer", built.layer_template);
-  if (info.tokenizer) {
-    add(lines, "tokenizer",
-        fmt::format("{}, {} tokens, {} merges", info.tokenizer->kind, info.tokenizer->tokens.size(),
-                    info.tokenizer->merges));
-  }
-  if (built.roles_from == "shapes") {
-    add(lines, "roles", "read from shapes and order, because the names mean nothing");
-  } else if (built.roles_from == "index") {
-    add(lines, "source",
-        fmt::format("the names in its index, {:.0f} % of which this family has, and the sizes in "
-                    "its config; no weights were read",
-                    100 * built.explained));
-  } else if (built.roles_from == "config") {
-    add(lines, "source", "its config alone; no weights were read");
-  }
-  std::vector<std::string> renames;
-  renames.reserve(built.renames.size());
-  for (const auto& [ours, theirs] : built.renames) {
-    renames.push_back(fmt::format("{} for {}", ours, theirs));
-  }
-  if (!renames.empty()) add(lines, "renames", joined(renames, shown_tensors));
   return lines;
 }
 

@@ -27,7 +27,11 @@ std::vector<LabelledLine> five_lines(const Report& report);
 // are absent. The summary is left out where the five lines said it already.
 std::vector<LabelledLine> verdict_lines(const Comparison& comparison, bool with_summary);
 
-std::vector<LabelledLine> architecture_lines(const ModelInfo& info);
+// Nothing is added where there is nothing to say.
+void add_line(std::vector<LabelledLine>& lines, std::string label, std::string text);
+
+// "a, b and 3 more"
+std::string some_of(const std::vector<std::string>& parts, std::size_t limit);
 
 std::string what_it_is(const Subject& subject);
 std::string headline(const Report& report);  // "pedigree audit"

@@ -206,8 +206,10 @@ void note_outcome(Report& report, const Comparison& comparison, const Opened& ba
   if (interrupted != comparison.problems.end()) report.problems.push_back(*interrupted);
   const Standing standing = base.model ? standing_of(*base.model) : Standing::readable;
   report.nothing_to_do = report.nothing_to_do || standing == Standing::nothing;
+  // Where there are no weights at all, shards that are missing hide nothing more.
   const bool hidden = standing == Standing::unreadable ||
-                      std::ranges::any_of(comparison.problems, hides_the_answer);
+                      (standing == Standing::readable &&
+                       std::ranges::any_of(comparison.problems, hides_the_answer));
   report.unreadable = report.unreadable || hidden;
 }
 
