@@ -36,6 +36,9 @@ std::optional<Number> whole_number(std::string_view text, int base = 10) {
   return number;
 }
 
+// A to Z in small letters; every other byte as it is.
+std::string ascii_lowered(std::string_view text);
+
 // "13.5 GB", "64.0 MB", "512 bytes".
 std::string byte_size(std::uint64_t bytes);
 

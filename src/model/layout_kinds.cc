@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "base/text.h"
 #include "model/layout.h"
 
 namespace pedigree {
@@ -12,7 +13,7 @@ namespace {
 
 using NamedKind = std::pair<std::string_view, std::string_view>;  // name, kind
 
-constexpr std::array<NamedKind, 37> whole_names = {{
+constexpr std::array<NamedKind, 43> whole_names = {{
     {"config.json", "config"},
     {"params.json", "config"},
     {"generation_config.json", "generation-config"},
@@ -24,6 +25,12 @@ constexpr std::array<NamedKind, 37> whole_names = {{
     {"mergekit_config.yaml", "merge-recipe"},
     {"mergekit_moe_config.yml", "merge-recipe"},
     {"mergekit_moe_config.yaml", "merge-recipe"},
+    {"axolotl_config.yml", "training-config"},
+    {"axolotl_config.yaml", "training-config"},
+    {"training_config.yaml", "training-config"},
+    {"training_args.yaml", "training-config"},
+    {"llamaboard_config.yaml", "training-config"},
+    {"config.yaml", "training-config"},
     {"readme.md", "card"},
     {"tokenizer.json", "tokenizer"},
     {"tokenizer.model", "tokenizer"},
@@ -91,14 +98,6 @@ bool ends_as_weights(std::string_view leaf) {
                              [&](std::string_view ending) { return leaf.ends_with(ending); });
 }
 
-std::string lowered(std::string_view text) {
-  std::string result(text);
-  std::ranges::transform(result, result.begin(), [](char letter) {
-    return static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
-  });
-  return result;
-}
-
 // "model.safetensors.index.json", "model.safetensors.index.fp16.json"
 bool is_index_name(std::string_view leaf) {
   if (!leaf.ends_with(".json")) return false;
@@ -112,7 +111,7 @@ bool is_index_name(std::string_view leaf) {
 }  // namespace
 
 std::string_view side_file_kind(std::string_view path) {
-  const std::string leaf = lowered(leaf_of(path));
+  const std::string leaf = ascii_lowered(leaf_of(path));
   if (path.starts_with(".cache/huggingface/") && leaf.ends_with(".metadata")) return "hub-metadata";
   if (is_index_name(leaf)) return "index";
   const auto* whole = std::ranges::find(whole_names, std::string_view(leaf), &NamedKind::first);
@@ -129,7 +128,7 @@ std::string_view side_file_kind(std::string_view path) {
 }
 
 bool has_weight_name(std::string_view path) {
-  return side_file_kind(path) == "other" && ends_as_weights(lowered(leaf_of(path)));
+  return side_file_kind(path) == "other" && ends_as_weights(ascii_lowered(leaf_of(path)));
 }
 
 }  // namespace pedigree

@@ -14,6 +14,7 @@
 #include "model/manifest_json.h"
 #include "model/merge_recipe.h"
 #include "model/params_json.h"
+#include "model/training_config.h"
 
 namespace pedigree {
 namespace {
@@ -42,6 +43,7 @@ class ManifestReader {
     adapter();
     tokenizer_configs();
     recipes();
+    training_configs();
     modelfile();
     card();
     training_state();
@@ -164,6 +166,14 @@ class ManifestReader {
       if (side_file_kind(file.path) != "merge-recipe" || !folder_of(file.path).empty()) continue;
       const auto side = read_side_file(layout_, {}, file.path, max_side_bytes, manifest_.problems);
       if (side) take(read_merge_recipe(side->text, side->file));
+    }
+  }
+
+  void training_configs() {
+    for (const ListedFile& file : layout_.files) {
+      if (side_file_kind(file.path) != "training-config" || !folder_of(file.path).empty()) continue;
+      const auto side = read_side_file(layout_, {}, file.path, max_side_bytes, manifest_.problems);
+      if (side) take(read_training_config(side->text, side->file));
     }
   }
 

@@ -24,14 +24,6 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
 }
 
-std::string lowered(std::string_view text) {
-  std::string result(text);
-  std::ranges::transform(result, result.begin(), [](char letter) {
-    return static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
-  });
-  return result;
-}
-
 class Parser {
  public:
   Parser(std::string_view text, std::string_view file) : rest_(text), file_(file) {}
@@ -66,7 +58,7 @@ class Parser {
 
   std::optional<Problem> instruction(std::string_view line) {
     const std::size_t end = std::min(line.find_first_of(" \t"), line.size());
-    ModelfileEntry entry{.command = lowered(line.substr(0, end)), .line = line_};
+    ModelfileEntry entry{.command = ascii_lowered(line.substr(0, end)), .line = line_};
     if (std::ranges::find(commands, std::string_view(entry.command)) == commands.end()) {
       return malformed_at(line_, "this line begins with no instruction of a Modelfile");
     }

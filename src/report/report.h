@@ -17,13 +17,16 @@
 
 namespace pedigree {
 
+// Which kind of claim a row holds against the weights.
+enum class ClaimAbout { parent, relation, recipe };
+
 struct Declared {
   std::string source;  // "README.md:4 base_model"
   std::string value;
-  std::string verdict;        // confirmed, contradicted, unverified, undeclared
-  std::string because;        // one sentence
-  bool about_recipe = false;  // how it was merged, and not from what
-  std::string remedy = {};    // of this case, where the verdict's usual one does not fit
+  std::string verdict;  // confirmed, contradicted, unverified, undeclared
+  std::string because;  // one sentence
+  ClaimAbout about = ClaimAbout::parent;
+  std::string remedy = {};  // of this case, where the verdict's usual one does not fit
 };
 
 struct Finding {

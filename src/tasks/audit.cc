@@ -7,6 +7,7 @@
 #include "tasks/declared_merge.h"
 #include "tasks/declared_relation.h"
 #include "tasks/digest_checks.h"
+#include "tasks/findings.h"
 #include "tasks/judge.h"
 #include "tasks/opened.h"
 #include "tasks/rival_weights.h"
@@ -58,7 +59,7 @@ Report audit_one(const AuditRequest& request) {
   report.declared = hold_claims(info, candidates, report.comparisons);
   hold_relations(info, candidates, report.comparisons, report.declared);
   hold_recipe(info, candidates, report.joint, report.declared);
-  std::ranges::move(findings_of(info, report.declared, report.problems),
+  std::ranges::move(findings_of(info, report.declared, report.problems, report.comparisons.size()),
                     std::back_inserter(report.findings));
   return report;
 }

@@ -7,6 +7,8 @@
 #include <cctype>
 #include <optional>
 
+#include "base/text.h"
+
 namespace pedigree {
 namespace {
 
@@ -16,14 +18,6 @@ struct ModelName {
   std::string organisation;  // "" when none is given
   std::string name;
 };
-
-std::string lowered(std::string_view text) {
-  std::string lower(text);
-  std::ranges::transform(lower, lower.begin(), [](unsigned char c) {
-    return c < 0x80 ? static_cast<char>(std::tolower(c)) : static_cast<char>(c);
-  });
-  return lower;
-}
 
 // Folders of a path, last first.
 std::vector<std::string_view> parts_from_back(std::string_view path) {
@@ -49,7 +43,7 @@ std::optional<ModelName> cache_name(std::string_view folder) {
 }
 
 ModelName parsed_name(std::string_view value) {
-  const std::string lower = lowered(value);
+  const std::string lower = ascii_lowered(value);
   std::string_view rest = lower;
   bool is_url = false;
   for (const std::string_view scheme : {"https://", "http://", "hf://"}) {
@@ -116,58 +110,6 @@ bool may_be_parent(const Comparison& comparison) {
   return comparison.verdict.derived == "yes" &&
          comparison.verdict.direction != "subject-is-parent" &&
          comparison.verdict.direction != "siblings";
-}
-
-std::string place_of(const Problem& problem, const std::string& subject) {
-  if (problem.file.empty()) return subject;
-  return problem.line ? fmt::format("{}:{}", problem.file, *problem.line) : problem.file;
-}
-
-void add_problem_findings(std::vector<Finding>& findings, const std::vector<Problem>& problems,
-                          const std::string& subject) {
-  for (const Problem& problem : problems) {
-    findings.push_back({.rule = problem.code,
-                        .level = problem.severity,
-                        .message = problem.message,
-                        .subject = place_of(problem, subject),
-                        .remedy = problem.remedy});
-  }
-}
-
-// What a row of declared against verified means for whoever reads the report.
-std::optional<Finding> finding_of_row(const Declared& row, bool one_confirmed) {
-  const auto remedy = [&](const char* usual) {
-    return row.remedy.empty() ? std::string(usual) : row.remedy;
-  };
-  const auto but = fmt::format("{} declares {}, but {}", row.source, row.value, row.because);
-  if (row.verdict == "contradicted") {
-    return Finding{
-        .rule = "lineage-declared-contradicted",
-        .level = Severity::error,
-        .message = but,
-        .subject = {},
-        .remedy = remedy("Ask the publisher which base was used, and treat the declaration as "
-                         "wrong until then.")};
-  }
-  if (row.verdict == "unverified") {
-    return Finding{.rule = "lineage-declared-unverified",
-                   .level = Severity::warning,
-                   .message = but,
-                   .subject = {},
-                   .remedy = remedy(row.about_recipe
-                                        ? "Ask the publisher for the exact parents and the recipe."
-                                        : "Give the declared base with --against.")};
-  }
-  if (row.verdict != "undeclared") return std::nullopt;
-  return Finding{
-      .rule = "lineage-undeclared-parent",
-      .level = one_confirmed || !row.remedy.empty() ? Severity::note : Severity::warning,
-      .message = fmt::format("it shares weights with {}, which no file declares{}", row.value,
-                             row.remedy.empty() ? "" : " by this name"),
-      .subject = {},
-      .remedy = remedy(one_confirmed
-                           ? "It may be an ancestor of the declared base; declare it if it is not."
-                           : "Declare it as base_model, and check what its licence asks for.")};
 }
 
 }  // namespace
@@ -238,40 +180,6 @@ std::vector<Declared> hold_claims(const ModelInfo& model, const std::vector<Cand
     rows.push_back(std::move(row));
   }
   return rows;
-}
-
-std::vector<Finding> findings_of(const ModelInfo& model, const std::vector<Declared>& declared,
-                                 const std::vector<Problem>& problems) {
-  std::vector<Finding> findings;
-  // A parent beside a confirmed one is most often the parent's own parent.
-  const bool one_confirmed =
-      std::ranges::find(declared, "confirmed", &Declared::verdict) != declared.end();
-  for (const Declared& row : declared) {
-    auto finding = finding_of_row(row, one_confirmed);
-    if (!finding) continue;
-    finding->subject = model.name;
-    findings.push_back(std::move(*finding));
-  }
-  for (const Claim& claim : model.claims) {
-    if (!is_parent_claim(claim, model)) continue;
-    if (names_same_model(claim.value, model.name)) {
-      findings.push_back(
-          {.rule = "lineage-self-parent",
-           .level = Severity::note,
-           .message = fmt::format("{} names the model itself as its parent", source_of(claim)),
-           .subject = model.name,
-           .remedy = "Name the base model, or leave the field out."});
-    } else if (is_local_path(claim.value)) {
-      findings.push_back({.rule = "lineage-local-path-parent",
-                          .level = Severity::note,
-                          .message = fmt::format("{} names a path on somebody's machine: {}",
-                                                 source_of(claim), claim.value),
-                          .subject = model.name,
-                          .remedy = "Name the base by its public name."});
-    }
-  }
-  add_problem_findings(findings, problems, model.name);
-  return findings;
 }
 
 }  // namespace pedigree

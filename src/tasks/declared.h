@@ -35,8 +35,4 @@ bool is_parent_claim(const Claim& claim, const ModelInfo& model);
 std::vector<Declared> hold_claims(const ModelInfo& model, const std::vector<Candidate>& candidates,
                                   const std::vector<Comparison>& comparisons);
 
-// Rule ids of the lineage group, then the problems under their own codes.
-std::vector<Finding> findings_of(const ModelInfo& model, const std::vector<Declared>& declared,
-                                 const std::vector<Problem>& problems);
-
 }  // namespace pedigree

@@ -212,7 +212,7 @@ class RecipeHolder {
                      .value = std::move(value),
                      .verdict = std::string(verdict),
                      .because = std::move(because),
-                     .about_recipe = true});
+                     .about = ClaimAbout::recipe});
   }
 
   void contradict_unneeded() {
@@ -327,7 +327,7 @@ void hold_recipe(const ModelInfo& model, const std::vector<Candidate>& candidate
                     .value = recipe.method->value,
                     .verdict = "unverified",
                     .because = "the parents at hand do not give the weights back",
-                    .about_recipe = true});
+                    .about = ClaimAbout::recipe});
   }
 }
 

@@ -98,6 +98,7 @@ void hold_relations(const ModelInfo& model, const std::vector<Candidate>& candid
          .verdict = good ? "confirmed" : "contradicted",
          .because =
              fmt::format("the weights show {} ({})", against->base, against->verdict.relation),
+         .about = ClaimAbout::relation,
          .remedy = good ? "" : "Correct base_model_relation, or ask the publisher what was done."});
   }
 }

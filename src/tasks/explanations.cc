@@ -49,6 +49,35 @@ constexpr std::array words = {
          .meaning =
              "The declared parent is a path on somebody's machine, which nobody else can look up.",
          .remedy = "Name the base by its public name."},
+    Word{.code = "lineage-quant-mismatch",
+         .kind = "finding",
+         .level = "error",
+         .meaning = "The model is declared a quantised copy of its base, and the weights show "
+                    "that they were trained besides, or not quantised at all.",
+         .remedy = "Ask the publisher what was done beside quantising."},
+    Word{.code = "lineage-merge-recipe-mismatch",
+         .kind = "finding",
+         .level = "note",
+         .meaning = "The weights are a merge of the declared parents, by another recipe than "
+                    "the one given.",
+         .remedy = "Ask the publisher for the recipe that was used."},
+    Word{
+        .code = "lineage-unknown-origin",
+        .kind = "finding",
+        .level = "note",
+        .meaning = "No file declares a parent, and none of the models it was compared with is one.",
+        .remedy = "Declare base_model, or say that it was trained from scratch."},
+    Word{.code = "card-relation-mismatch",
+         .kind = "finding",
+         .level = "warning",
+         .meaning = "The parent is as declared, and what was done to it is not "
+                    "(base_model_relation).",
+         .remedy = "Correct base_model_relation, or ask the publisher what was done."},
+    Word{.code = "card-license-mismatch",
+         .kind = "finding",
+         .level = "warning",
+         .meaning = "Two files of the model give different licences.",
+         .remedy = "Ask the publisher which licence holds; keep to the stricter."},
     // Relations, as in a verdict
     Word{.code = "identical",
          .kind = "relation",

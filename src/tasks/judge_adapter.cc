@@ -130,7 +130,8 @@ std::optional<Comparison> adapter_answer(const Opened& subject, const Opened& ba
   text += copies_text(fit, other.name());
   Comparison comparison = undecided(subject, base, std::move(text));
   if (fit.misfits + fit.absent > 0) {
-    comparison.problems.push_back(make_problem("adapter-base-mismatch", one.name(), fit.first));
+    comparison.problems.push_back(
+        make_problem("lineage-adapter-base-mismatch", one.name(), fit.first));
   }
   return comparison;
 }

@@ -161,7 +161,7 @@ class Checks:
         comparison = self.tool.run("compare", wrong, MODEL)["comparisons"][0]
         codes = [problem["code"] for problem in comparison["problems"]]
         self.tool.check("the first matrix that does not fit is named",
-                        codes == ["adapter-base-mismatch"] and
+                        codes == ["lineage-adapter-base-mismatch"] and
                         "model.layers.0.self_attn.q_proj" in comparison["problems"][0]["message"],
                         comparison)
 

@@ -41,7 +41,7 @@ std::vector<std::string> held(std::vector<Claim> claims, const std::optional<Joi
   hold_recipe(model, candidates, joint, rows);
   std::vector<std::string> words;
   for (const Declared& row : rows) {
-    CHECK(row.about_recipe);
+    CHECK(row.about == ClaimAbout::recipe);
     words.push_back(row.source.substr(row.source.find(' ') + 1) + " " + row.verdict);
   }
   return words;

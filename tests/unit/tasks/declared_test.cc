@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "tasks/findings.h"
+
 using namespace pedigree;
 
 namespace {
@@ -116,28 +118,6 @@ TEST_CASE("paths of somebody's machine are recognised") {
     CHECK_FALSE_MESSAGE(is_local_path(name), name);
 }
 
-TEST_CASE("findings carry the catalogue's rules and levels") {
-  const ModelInfo model = model_with({base_claim("/data/base"), base_claim("child")});
-  const std::vector<Declared> declared = {{"a:1 k", "x", "contradicted", "b"},
-                                          {"a:2 k", "y", "unverified", "b"},
-                                          {"weights", "z", "undeclared", "b"}};
-  const auto findings =
-      findings_of(model, declared, {make_problem("index-missing-shard", "f", "m")});
-  CHECK(has_rule(findings, "lineage-declared-contradicted", Severity::error));
-  CHECK(has_rule(findings, "lineage-declared-unverified", Severity::warning));
-  CHECK(has_rule(findings, "lineage-undeclared-parent", Severity::warning));
-  CHECK(has_rule(findings, "lineage-local-path-parent", Severity::note));
-  CHECK(has_rule(findings, "lineage-self-parent", Severity::note));
-  CHECK(has_rule(findings, "index-missing-shard", Severity::error));
-}
-
-TEST_CASE("a parent beside a confirmed one is only a note: it may be an ancestor") {
-  const std::vector<Declared> declared = {{"a:1 k", "x", "confirmed", "b"},
-                                          {"weights", "z", "undeclared", "b"}};
-  CHECK(has_rule(findings_of(model_with({}), declared, {}), "lineage-undeclared-parent",
-                 Severity::note));
-}
-
 TEST_CASE("a base in a folder of another name may be the declared one, and is told so") {
   const auto rows = held({base_claim("org/base")}, {comparison_with("copy", "yes")});
   REQUIRE(rows.size() == 2);
@@ -145,7 +125,7 @@ TEST_CASE("a base in a folder of another name may be the declared one, and is to
   CHECK(rows[1].because ==
         "the weights show it (finetune), no file names it; it may be org/base in a folder of "
         "another name");
-  const auto findings = findings_of(model_with({base_claim("org/base")}), rows, {});
+  const auto findings = findings_of(model_with({base_claim("org/base")}), rows, {}, 1);
   CHECK(has_rule(findings, "lineage-declared-unverified", Severity::warning));
   CHECK(has_rule(findings, "lineage-undeclared-parent", Severity::note));
   // With two names that nothing went by, nobody can say which it is.
@@ -159,13 +139,7 @@ TEST_CASE("the remedy for a base that was compared and not decided is another th
   adapter.is_adapter = true;
   const auto rows =
       hold_claims(adapter, {{"base", "models/base"}}, {comparison_with("base", "inconclusive")});
-  const auto findings = findings_of(adapter, rows, {});
+  const auto findings = findings_of(adapter, rows, {}, 1);
   REQUIRE_FALSE(findings.empty());
   CHECK(findings[0].remedy == "Merge the adapter into its base, and audit the result.");
-}
-
-TEST_CASE("a finding about a file keeps the line") {
-  Problem problem = make_problem("card-unparsed", "README.md", "m");
-  problem.line = 7;
-  CHECK(findings_of(model_with({}), {}, {problem}).front().subject == "README.md:7");
 }
