@@ -102,8 +102,7 @@ std::optional<Finding> unknown_origin(const ModelInfo& model, const std::vector<
   if (compared == 0 || claims || !declared.empty()) return std::nullopt;
   return Finding{.rule = "lineage-unknown-origin",
                  .level = Severity::note,
-                 .message = fmt::format(
-                     "no file declares a parent, and none showed among the {} compared", compared),
+                 .message = "no file declares a parent, and none of the models compared is one",
                  .subject = model.name,
                  .remedy = "Declare base_model, or say that it was trained from scratch."};
 }
