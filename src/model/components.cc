@@ -1,6 +1,7 @@
 #include "model/components.h"
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <iterator>
 #include <system_error>
@@ -12,6 +13,8 @@
 #include "model/layout.h"
 #include "model/layout_hub.h"
 #include "model/manifest_json.h"
+#include "model/model.h"
+#include "model/towers.h"
 
 namespace pedigree {
 namespace {
@@ -103,6 +106,19 @@ std::optional<Components> folders_in(const fs::path& folder) {
   return found;
 }
 
+// Does a directory's config speak of more than one model, or is this one weight file?
+bool may_hold_towers(const std::string& path) {
+  std::error_code error;
+  if (fs::is_regular_file(path, error)) return has_weight_name(path);
+  const auto text =
+      read_small_file((fs::path(path) / "config.json").string(), "config.json", most_index_bytes);
+  if (!text) return false;
+  constexpr std::array<std::string_view, 6> signs = {"\"vision_config\"",   "\"audio_config\"",
+                                                     "\"mm_vision_tower\"", "\"visual\"",
+                                                     "\"vision_tower\"",    "\"vision_model\""};
+  return std::ranges::any_of(signs, [&](std::string_view sign) { return text->contains(sign); });
+}
+
 }  // namespace
 
 std::optional<Components> find_pipeline(const std::string& path) {
@@ -119,8 +135,26 @@ std::optional<Components> find_pipeline(const std::string& path) {
   return pipeline_in(folder, folder, percent_escaped(folder.filename().string()));
 }
 
+std::optional<Components> find_towers(const std::string& path) {
+  if (!may_hold_towers(path)) return std::nullopt;
+  const auto whole = open_model(path);
+  if (!whole) return std::nullopt;
+  const std::vector<std::string> towers = towers_of((*whole)->tensors);
+  if (towers.empty()) return std::nullopt;
+  Components found{.kind = Components::Kind::towers, .name = (*whole)->name};
+  for (const std::string& tower : towers) {
+    const auto part = open_model(path, {.part = tower});
+    if (!part) continue;
+    found.components.push_back({.name = tower,
+                                .path = path + "::" + tower,
+                                .type = parse_structure((*part)->architecture.structure).kind});
+  }
+  return found;
+}
+
 std::optional<Components> find_components(const std::string& path) {
   if (auto pipeline = find_pipeline(path)) return pipeline;
+  if (auto towers = find_towers(path)) return towers;
   std::error_code error;
   const fs::path folder = fs::canonical(path, error);
   if (error || !fs::is_directory(folder, error) || is_hub_repository(folder) ||

@@ -21,7 +21,7 @@ struct Component {
 };
 
 struct Components {
-  enum class Kind { pipeline, folders, repositories };
+  enum class Kind { pipeline, towers, folders, repositories };
   Kind kind = Kind::pipeline;
   std::string name = {};
   std::vector<Component> components = {};  // with weights, by name
@@ -32,8 +32,13 @@ struct Components {
 // None where the path is no pipeline. Reads its index and lists its components' folders.
 std::optional<Components> find_pipeline(const std::string& path);
 
-// A pipeline, or else what is listed of a folder. None where the path is one model, or
-// nothing that can be listed: opening it will say.
+// A checkpoint that holds several models under prefixes (towers.h): their paths are
+// "path::vision_tower", their types the kind of structure, "decoder". Reads headers, of
+// directories only where the config speaks of more than one model.
+std::optional<Components> find_towers(const std::string& path);
+
+// A pipeline, a checkpoint of several models, or else what is listed of a folder. None where the
+// path is one model, or nothing that can be listed: opening it will say.
 std::optional<Components> find_components(const std::string& path);
 
 }  // namespace pedigree

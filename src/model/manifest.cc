@@ -14,6 +14,7 @@
 #include "model/manifest_json.h"
 #include "model/merge_recipe.h"
 #include "model/params_json.h"
+#include "model/towers.h"
 #include "model/training_config.h"
 
 namespace pedigree {
@@ -24,8 +25,8 @@ constexpr std::size_t max_adapters = 64;
 
 class ManifestReader {
  public:
-  ManifestReader(const ModelLayout& layout, std::string_view folder)
-      : layout_(layout), folder_(folder) {}
+  ManifestReader(const ModelLayout& layout, std::string_view folder, std::string_view part)
+      : layout_(layout), folder_(folder), part_(part) {}
 
   Manifest read() {
     config();
@@ -86,9 +87,19 @@ class ManifestReader {
           make_problem("json-malformed", document->file, "the config is not a JSON object"));
       return;
     }
-    manifest_.config = config_facts(document->root, document->file);
+    if (const JsonValue* described = of_part(document->root)) {
+      manifest_.config = config_facts(*described, document->file);
+    }
     add_config_claims(document->root, document->file, manifest_.claims);
     remote_code(*document);
+  }
+
+  // The object that describes the part; null where no config speaks of it.
+  const JsonValue* of_part(const JsonValue& root) const {
+    const auto key = tower_config(part_);
+    if (!key) return nullptr;
+    const JsonValue* object = key->empty() ? &root : root.find(*key);
+    return object != nullptr && object->kind == JsonValue::Kind::object ? object : nullptr;
   }
 
   // "config_reconstructed.json": the only file so called that names a kind of model.
@@ -227,13 +238,14 @@ class ManifestReader {
 
   const ModelLayout& layout_;
   std::string_view folder_;
+  std::string_view part_;
   Manifest manifest_;
 };
 
 }  // namespace
 
-Manifest read_manifest(const ModelLayout& layout, std::string_view folder) {
-  return ManifestReader(layout, folder).read();
+Manifest read_manifest(const ModelLayout& layout, std::string_view folder, std::string_view part) {
+  return ManifestReader(layout, folder, part).read();
 }
 
 std::optional<SideText> read_side_file(const ModelLayout& layout, std::string_view folder,

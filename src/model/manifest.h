@@ -23,8 +23,10 @@ struct Manifest {
   std::vector<Problem> problems = {};
 };
 
-// `folder` is where the weights lie; its files win over those at the root.
-Manifest read_manifest(const ModelLayout& layout, std::string_view folder);
+// `folder` is where the weights lie; its files win over those at the root. `part`: of a
+// checkpoint that is several models, the one whose facts are wanted.
+Manifest read_manifest(const ModelLayout& layout, std::string_view folder,
+                       std::string_view part = {});
 
 struct SideText {
   std::string text = {};

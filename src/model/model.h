@@ -121,6 +121,7 @@ struct Model : ModelInfo {
 struct OpenOptions {
   Limits limits = {};
   std::string revision = {};  // for a hub-cache repository; refs/main when empty
+  std::string part = {};      // of a checkpoint that is several models (towers.h); "": the whole
 };
 
 // MODEL as in the contract: a directory, a hub-cache repository, a weight file

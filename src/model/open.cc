@@ -18,6 +18,7 @@
 #include "model/shards.h"
 #include "model/tensor_list.h"
 #include "model/tokenizer_open.h"
+#include "model/towers.h"
 
 namespace pedigree {
 namespace {
@@ -140,23 +141,33 @@ Result<std::unique_ptr<Model>> open_model(const std::string& path, const OpenOpt
   if (!weights.any_file) {
     model->problems.push_back(make_problem("no-weights", {}, "no file in it holds weights"));
   }
+  if (!options.part.empty()) {
+    if (auto problem = keep_tower(*model, options.part)) {
+      return std::unexpected(*std::move(problem));
+    }
+    model->name += "/" + options.part;
+  }
   Manifest manifest;
   if (layout->single_file) {
     use_header(weights, manifest, *model);
   } else {
-    manifest = read_manifest(*layout, weights.folder);
+    manifest = read_manifest(*layout, weights.folder, options.part);
     append(model->claims, manifest.claims);
     if (!manifest.config.present && !weights.header.empty()) {
       std::erase_if(manifest.problems,
                     [](const Problem& problem) { return problem.code == "config-missing"; });
     }
     append(model->problems, manifest.problems);
-    TokenizerOpening opening = open_tokenizer(*layout, weights.folder);
-    model->tokenizer = std::move(opening.tokenizer);
-    append(model->claims, opening.claims);
-    append(model->problems, opening.problems);
+    if (has_tokens(options.part)) {
+      TokenizerOpening opening = open_tokenizer(*layout, weights.folder);
+      model->tokenizer = std::move(opening.tokenizer);
+      append(model->claims, opening.claims);
+      append(model->problems, opening.problems);
+    }
     use_header(weights, manifest, *model);
   }
+  // What a checkpoint declares is about its language model, or its denoiser.
+  if (!options.part.empty() && !speaks_for_the_whole(options.part)) model->claims.clear();
   judge_adapter(weights, manifest, *model);
   judge_quantization(manifest.config, *model);
   find_packed(*model, manifest.config.quantizer);

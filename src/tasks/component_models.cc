@@ -7,11 +7,17 @@
 #include <string_view>
 #include <utility>
 
+#include "model/towers.h"
 #include "tasks/judge.h"
 #include "tasks/opened.h"
 
 namespace pedigree {
 namespace {
+
+std::optional<Components> components_of(const std::string& path) {
+  auto found = find_pipeline(path);
+  return found ? std::move(found) : find_towers(path);
+}
 
 // By name, else the only one of the same class.
 const Component* counterpart(const Component& of, const std::vector<Component>& among) {
@@ -21,13 +27,47 @@ const Component* counterpart(const Component& of, const std::vector<Component>& 
   return &*std::ranges::find(among, of.type, &Component::type);
 }
 
-void add_base(ComponentTask& task, const Component* mine, const std::string& path,
-              const std::optional<Components>& base) {
-  if (!base) {
-    task.bases.push_back(path);
+// A base, and what it is where it is one model or CLIP's two.
+struct Base {
+  std::string path = {};
+  std::optional<Components> components = {};
+  std::string name = {};
+  std::string kind = {};                // of structure, "decoder"; "" where not known
+  std::vector<std::string> parts = {};  // under prefixes of their own
+};
+
+// With its kind only where a tower has to be told from a language model.
+Base base_at(const std::string& path, bool for_towers) {
+  Base base{.path = path, .components = components_of(path)};
+  if (base.components || !for_towers) return base;
+  const auto model = open_model(path);
+  if (!model) return base;
+  base.name = (*model)->name;
+  base.kind = parse_structure((*model)->architecture.structure).kind;
+  base.parts = parts_of((*model)->tensors);
+  return base;
+}
+
+// A tower meets a tower of its name within the base, or a whole of its own kind.
+void add_plain_base(ComponentTask& task, const Component* mine, const Base& base) {
+  const bool has_part =
+      mine != nullptr && std::ranges::find(base.parts, mine->name) != base.parts.end();
+  const bool other_kind =
+      mine != nullptr && !mine->type.empty() && !base.kind.empty() && mine->type != base.kind;
+  if (has_part) {
+    task.bases.push_back(base.path + "::" + mine->name);
+    task.base_names.push_back(base.name + "/" + mine->name);
+  } else if (other_kind && base.kind != "unknown" && mine->type != "unknown") {
+    task.unmatched.push_back(base.name);
+  } else {
+    task.bases.push_back(base.path);
     task.base_names.emplace_back();
-    return;
   }
+}
+
+void add_base(ComponentTask& task, const Component* mine, const Base& of) {
+  const std::optional<Components>& base = of.components;
+  if (!base) return add_plain_base(task, mine, of);
   const auto add = [&](const Component& component) {
     task.bases.push_back(component.path);
     task.base_names.push_back(base->name + "/" + component.name);
@@ -117,13 +157,12 @@ bool left_out(const std::vector<Problem>& problems) {
   return std::ranges::find(problems, "symlink-escape", &Problem::code) != problems.end();
 }
 
-void add_problems_of_wholes(ComponentPlan& plan,
-                            const std::vector<std::optional<Components>>& bases) {
+void add_problems_of_wholes(ComponentPlan& plan, const std::vector<Base>& bases) {
   if (plan.pipeline) plan.problems = plan.pipeline->problems;
-  for (const auto& base : bases) {
-    if (!base) continue;
-    for (Problem problem : base->problems) {
-      put_under(problem.file, base->name);
+  for (const Base& base : bases) {
+    if (!base.components) continue;
+    for (Problem problem : base.components->problems) {
+      put_under(problem.file, base.components->name);
       plan.problems.push_back(std::move(problem));
     }
   }
@@ -133,18 +172,20 @@ void add_problems_of_wholes(ComponentPlan& plan,
 
 std::optional<ComponentPlan> plan_components(const std::string& subject,
                                              const std::vector<std::string>& bases) {
-  ComponentPlan plan{.subject = subject, .pipeline = find_pipeline(subject)};
-  std::vector<std::optional<Components>> others;
+  ComponentPlan plan{.subject = subject, .pipeline = components_of(subject)};
+  const bool of_towers = plan.pipeline && plan.pipeline->kind == Components::Kind::towers;
+  std::vector<Base> others;
   others.reserve(bases.size());
-  for (const std::string& base : bases) others.push_back(find_pipeline(base));
-  const bool any = plan.pipeline ||
-                   std::ranges::any_of(others, [](const auto& each) { return each.has_value(); });
+  for (const std::string& base : bases) others.push_back(base_at(base, of_towers));
+  const bool any = plan.pipeline || std::ranges::any_of(others, [](const Base& each) {
+                     return each.components.has_value();
+                   });
   if (!any) return std::nullopt;
   add_problems_of_wholes(plan, others);
   const auto task_for = [&](const Component* mine) {
     ComponentTask task{.name = mine == nullptr ? "" : mine->name,
                        .path = mine == nullptr ? subject : mine->path};
-    for (std::size_t i = 0; i < bases.size(); ++i) add_base(task, mine, bases[i], others[i]);
+    for (std::size_t i = 0; i < bases.size(); ++i) add_base(task, mine, others[i]);
     return task;
   };
   if (!plan.pipeline) {

@@ -14,6 +14,7 @@
 #include "base/parallel.h"
 #include "fingerprint/sampling.h"
 #include "model/contradictions.h"
+#include "model/towers.h"
 #include "tasks/tasks.h"
 
 namespace pedigree {
@@ -53,6 +54,14 @@ Result<std::shared_ptr<Opened>> open_fingerprint(const std::string& path, const 
   return opened;
 }
 
+// "path::vision_tower" is a part of the model at `path`, unless a file has that very name.
+Result<std::unique_ptr<Model>> open_part(const std::string& path) {
+  std::error_code error;
+  auto [whole, part] = split_part(path);
+  if (part.empty() || std::filesystem::exists(path, error)) return open_model(path);
+  return open_model(whole, {.part = part});
+}
+
 }  // namespace
 
 Result<std::shared_ptr<Opened>> open_argument(const std::string& path) {
@@ -66,7 +75,7 @@ Result<std::shared_ptr<Opened>> open_argument(const std::string& path) {
     if (!source) return std::unexpected(source.error());
     if (looks_like_fingerprint(**source)) return open_fingerprint(path, **source);
   }
-  auto model = open_model(path);
+  auto model = open_part(path);
   if (!model) return std::unexpected(std::move(model.error()));
   auto opened = std::make_shared<Opened>();
   opened->path = path;
