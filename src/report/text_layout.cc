@@ -209,9 +209,15 @@ void TextPage::paragraph(std::string_view text, std::size_t indent, Style style)
 void TextPage::labelled(std::string_view label, std::string_view text, std::size_t label_width,
                         Style label_style) {
   const std::size_t room = std::max<std::size_t>(width_ - std::min(label_width, width_), 20);
+  const std::string name = shown(label);
   bool first = true;
+  if (name.size() >= label_width && !name.empty()) {  // a line of its own for a long one
+    put(name, label_style);
+    text_ += '\n';
+    first = false;
+  }
   for (const std::string& line : wrapped(shown(text), room)) {
-    std::string front = padded(first ? shown(label) : std::string(), label_width, false);
+    std::string front = padded(first ? name : std::string(), label_width, false);
     put(front, label_style);
     text_ += line;
     text_ += '\n';
