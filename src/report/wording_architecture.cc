@@ -7,6 +7,7 @@
 #include <array>
 
 #include "model/known_configurations.h"
+#include "report/numbers.h"
 
 namespace pedigree {
 namespace {
@@ -32,6 +33,24 @@ std::string resemblance_in_words(const Resemblance& found) {
   }
   if (!differing.empty()) text += fmt::format(", except {}", fmt::join(differing, ", "));
   return text + " (context; many models share them, and it says nothing of weights)";
+}
+
+// What a config alone can say.
+std::string settings_in_words(const Architecture& built) {
+  std::vector<std::string> parts;
+  if (built.context.value_or(0) > 0) parts.push_back(fmt::format("context {}", *built.context));
+  if (built.window > 0) parts.push_back(fmt::format("window {}", built.window));
+  if (built.rope_theta) parts.push_back("rope theta " + number_text(*built.rope_theta));
+  if (!built.rope_scaling.empty()) parts.push_back("rope scaling " + built.rope_scaling);
+  if (built.rotary_share) parts.push_back("rotary share " + number_text(*built.rotary_share));
+  if (built.parallel_residual) {
+    parts.emplace_back(*built.parallel_residual ? "parallel residual" : "sequential residual");
+  }
+  if (built.norm_eps) parts.push_back("norm epsilon " + number_text(*built.norm_eps));
+  if (built.experts_used > 0) {
+    parts.push_back(fmt::format("{} experts for each token", built.experts_used));
+  }
+  return fmt::format("{}", fmt::join(parts, ", "));
 }
 
 // What follows from a difference for weights that would have been taken over.
@@ -85,6 +104,7 @@ std::vector<LabelledLine> architecture_lines(const ModelInfo& info) {
     if (built.vocab > 0) text += fmt::format(", {} token rows", built.vocab);
     add_line(lines, "size", text);
   }
+  add_line(lines, "settings", settings_in_words(built));
   add_line(lines, "layer", built.layer_template);
   if (info.tokenizer) {
     add_line(lines, "tokenizer",

@@ -6,7 +6,7 @@ usage: golden_test.py BINARY [--update] [CASE…]
 A case is a folder under tests/golden/cases: `command` holds the words behind the program's name,
 `stdout`, `stderr` and `exit` what must come out; a file `stdin` is fed in, and files the command
 writes are compared with `files/NAME`. Commands run in a fresh folder that holds the fixtures as
-`models`, `weights` and `attacks`, and the small directories built below. JSON on stdout or in a
+`models`, `weights`, `attacks` and `metadata`, and the small directories built below. JSON on stdout or in a
 file is also held against its schema. --update rewrites what is expected; the diff is reviewed.
 """
 
@@ -72,7 +72,7 @@ def build(root):
         put(f"{name}/model.onnx", (ROOT / "fixtures" / source).read_bytes())
     put("pairs.tsv", "tiny\ttiny\nmissing\ttiny\nno tab here\n")
     put("config-typo.json", "{\"thread\": 1}\n")
-    for name in ("models", "weights", "attacks"):
+    for name in ("models", "weights", "attacks", "metadata"):
         (root / name).symlink_to(ROOT / "fixtures" / name)
 
 
