@@ -34,7 +34,15 @@ std::uint64_t block_parameters(const Fingerprint& sketch) {
   return total;
 }
 
-bool without_roles(const Side& side) { return side.sketch.blocks.empty(); }
+// Of a model whose layers hold no matrix that blocks are made of, tables of tokens tell less than
+// the layers' own kernels do.
+bool without_roles(const Side& side) {
+  const Fingerprint& sketch = side.sketch;
+  const bool only_tables =
+      side.weights != nullptr && sketch.architecture.layers > 0 &&
+      std::ranges::none_of(sketch.blocks, [](const Block& block) { return block.layer >= 0; });
+  return sketch.blocks.empty() || only_tables;
+}
 
 // Why the pair cannot be judged at all, or "".
 std::string unjudgeable(const Side& subject, const Side& base) {
@@ -59,7 +67,8 @@ class Comparer {
     why_not_ = unjudgeable(subject_, base_);
     if (!why_not_.empty()) {
       if (find_content() && result_.verdict.derived == "yes") why_not_.clear();
-    } else {
+    } else if (!find_content()) {
+      why_not_.clear();
       found_ = search(subject_, base_, options_);
       result_.evidence = std::move(found_.evidence);
       if (found_.problem) {

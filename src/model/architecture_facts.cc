@@ -49,7 +49,8 @@ void fill_sizes(Architecture& architecture, const std::vector<CanonicalTensor>& 
   architecture.experts = experts_of(canonical, roles);
   architecture.ffn = roles.rows("ffn.up");
   if (architecture.ffn == 0) architecture.ffn = roles.rows("moe.up");
-  architecture.gated_mlp = roles.has("ffn.gate") || roles.has("moe.gate");
+  architecture.gated_mlp =
+      roles.has("ffn.gate") || roles.has("moe.gate") || roles.has("moe.shared.gate");
   architecture.attention_bias = roles.has("attn.q.bias");
 }
 
@@ -62,7 +63,7 @@ void fill_heads(Architecture& architecture, const HeadCounts& counts) {
 std::vector<std::string> additions_of(const RoleTable& roles, bool norm_plus_one) {
   // Each with roles of which one shows it.
   using Shown = std::pair<std::string_view, std::array<std::string_view, 3>>;
-  static constexpr std::array<Shown, 8> shown_by = {{
+  static constexpr std::array<Shown, 17> shown_by = {{
       {"mlp-bias", {"ffn.up.bias", "ffn.down.bias", "moe.up.bias"}},
       {"qk-norm", {"attn.q.norm"}},
       {"sub-norm", {"attn.sub_norm", "ffn.sub_norm"}},
@@ -71,6 +72,15 @@ std::vector<std::string> additions_of(const RoleTable& roles, bool norm_plus_one
       {"short-convolution", {"conv.in"}},
       {"experts", {"moe.up"}},
       {"shared-experts", {"moe.shared.up"}},
+      {"expert-attention", {"attn.experts.q"}},
+      {"state-space", {"ssm.x"}},
+      {"state-space-duality", {"ssm.dt_bias"}},
+      {"linear-attention", {"lin.a"}},
+      {"linear-recurrence", {"lin.recurrent_gate"}},
+      {"rwkv", {"rwkv.bonus"}},
+      {"rwkv-matrix-state", {"rwkv.bonus_heads"}},
+      {"rwkv-delta-rule", {"rwkv.bonus_keys"}},
+      {"two-streams", {"stream.up"}},
   }};
   std::vector<std::string> additions;
   if (roles.has("attn.q.bias")) {

@@ -85,13 +85,15 @@ class ConfigCheck {
     }
   }
 
-  // An encoder's and a decoder's are counted apart, and some layers are not counted as such;
-  // of two towers the config says each its own.
+  // An encoder's and a decoder's are counted apart, as are those of two streams and of the one
+  // they join to, and some layers are not counted as such; of two towers the config says each
+  // its own.
   void check_layers() {
     const std::string kind = parse_structure(built_.structure).kind;
     std::optional<std::uint64_t> declared = config_.layers;
     if (kind == "two-towers") return;
-    if (kind == "encoder-decoder" && declared) {
+    if (kind == "denoiser" && !config_.more_layers) return;
+    if ((kind == "encoder-decoder" || kind == "denoiser") && declared) {
       const std::uint64_t more = config_.more_layers.value_or(*declared);
       if (__builtin_add_overflow(*declared, more, &*declared)) return;
     }

@@ -115,7 +115,7 @@ void read_sizes(const Places& places, ConfigFacts& facts) {
                   {"num_hidden_layers", "n_layer", "n_layers", "num_layers", "num_decoder_layers",
                    "num_transformer_layers", "decoder_layers", "encoder_layers"},
                   Null::is_wrong);
-  facts.more_layers = places.count({"num_decoder_layers", "decoder_layers"});
+  facts.more_layers = places.count({"num_decoder_layers", "decoder_layers", "num_single_layers"});
   facts.extra_layers = places.count({"num_nextn_predict_layers"});
   facts.heads = counts.read("heads",
                             {"num_attention_heads", "n_head", "n_heads", "num_heads",

@@ -12,7 +12,7 @@ namespace pedigree {
 
 namespace {
 
-constexpr std::array<std::pair<std::string_view, Symbol>, 23> symbol_names = {{
+constexpr std::array<std::pair<std::string_view, Symbol>, 37> symbol_names = {{
     {"hidden", Symbol::hidden},
     {"other_hidden", Symbol::other_hidden},
     {"embed", Symbol::embed},
@@ -36,6 +36,20 @@ constexpr std::array<std::pair<std::string_view, Symbol>, 23> symbol_names = {{
     {"ffn", Symbol::ffn},
     {"experts", Symbol::experts},
     {"shared_ffn", Symbol::shared_ffn},
+    {"inner", Symbol::inner},
+    {"state", Symbol::state},
+    {"dt_rank", Symbol::dt_rank},
+    {"channels", Symbol::channels},
+    {"keys", Symbol::keys},
+    {"ssm_heads", Symbol::ssm_heads},
+    {"mix_rank", Symbol::mix_rank},
+    {"decay_rank", Symbol::decay_rank},
+    {"rate_rank", Symbol::rate_rank},
+    {"gate_rank", Symbol::gate_rank},
+    {"value_rank", Symbol::value_rank},
+    {"kernel", Symbol::kernel},
+    {"inputs", Symbol::inputs},
+    {"patch", Symbol::patch},
 }};
 
 // Families are few and small; what is wrong with one is thrown to parse_family.
@@ -218,28 +232,28 @@ class FamilyReader {
       if (size.kind != JsonValue::Kind::string) fail("a shape holds no text");
       tensor.shape.push_back(formula(size.text));
     }
-    if (tensor.shape.empty() || tensor.shape.size() > 3) fail("a shape of rank 1 to 3 is needed");
+    if (tensor.shape.empty() || tensor.shape.size() > 5) fail("a shape of rank 1 to 5 is needed");
     const SizeFormula& first = tensor.shape.front();
     tensor.stacked = !tensor.per_expert && tensor.shape.size() > 1 && first.size() == 1 &&
                      first.front().symbol == Symbol::experts && tensor.role != "moe.router";
-    const auto ones = std::ranges::count_if(tensor.shape, [](const SizeFormula& size) {
-      return size.size() == 1 && size.front().symbol == Symbol::one;
-    });
+    const auto ones = std::ranges::count_if(tensor.shape, is_one);
     const std::size_t rank =
         tensor.shape.size() - static_cast<std::size_t>(ones) - (tensor.stacked ? 1 : 0);
-    if (rank > 2) fail("only experts are stacked");
+    if (tensor.stacked && rank > 2) fail("only matrices of experts are stacked");
+    if (tensor.flat && (!tensor.stacked || rank != 2)) fail("only stacked matrices can be flat");
     if (tensor.transpose && rank != 2) fail("only a matrix can be transposed");
   }
 
   static void add_tensors(Family& family, const JsonValue& object, std::string_view section,
                           const std::string& path = {}, int stack = 0) {
     for (const JsonValue& item : member(object, section, JsonValue::Kind::array).items) {
-      allow_only(item,
-                 {"name", "role", "parts", "turns", "shape", "transpose", "optional", "paired"});
+      allow_only(item, {"name", "role", "parts", "turns", "shape", "flat", "transpose", "optional",
+                        "paired"});
       FamilyTensor tensor = {.name = path + text(item, "name"),
                              .transpose = flag(item, "transpose"),
                              .optional = flag(item, "optional"),
                              .in_layer = !path.empty(),
+                             .flat = flag(item, "flat"),
                              .paired = flag(item, "paired"),
                              .stack = stack};
       tensor.per_expert = tensor.name.contains(".{E}.");
@@ -296,6 +310,9 @@ bool varies_by_layer(Symbol symbol) {
     case Symbol::head_dim:
     case Symbol::heads:
     case Symbol::kv_heads:
+    case Symbol::kernel:
+    case Symbol::inputs:
+    case Symbol::patch:
       return false;
     case Symbol::q:
     case Symbol::kv:
@@ -307,9 +324,24 @@ bool varies_by_layer(Symbol symbol) {
     case Symbol::ffn:
     case Symbol::experts:
     case Symbol::shared_ffn:
+    case Symbol::inner:
+    case Symbol::state:
+    case Symbol::dt_rank:
+    case Symbol::channels:
+    case Symbol::keys:
+    case Symbol::ssm_heads:
+    case Symbol::mix_rank:
+    case Symbol::decay_rank:
+    case Symbol::rate_rank:
+    case Symbol::gate_rank:
+    case Symbol::value_rank:
       return true;
   }
   return false;
+}
+
+bool is_one(const SizeFormula& size) {
+  return size.size() == 1 && size.front().symbol == Symbol::one && size.front().coefficient == 1;
 }
 
 const FamilyTensor* Family::find_role(std::string_view role) const {

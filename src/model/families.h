@@ -46,6 +46,20 @@ enum class Symbol {
   ffn,
   experts,
   shared_ffn,  // of the expert for every token
+  inner,       // of a state-space or linear-attention mixer, or of a recurrent one
+  state,       // of each inner channel
+  dt_rank,     // of compressed time steps
+  channels,    // through the mixer's convolution
+  keys,        // of linear attention
+  ssm_heads,   // of the mixer
+  mix_rank,    // of what mixes a token with the one before it
+  decay_rank,  // of what makes decays, rates, gates and values depend on the token
+  rate_rank,
+  gate_rank,
+  value_rank,
+  kernel,  // taps of a convolution along the sequence
+  inputs,  // channels of an image or a spectrogram
+  patch,   // side of an image's patches
 };
 
 std::optional<Symbol> find_symbol(std::string_view name);
@@ -58,6 +72,9 @@ struct SizeTerm {
 
 // "3hidden", "q+2kv": a sum of multiples of symbols.
 using SizeFormula = std::vector<SizeTerm>;
+
+// An axis that is there in name only: of [1, 1, hidden] the first two.
+bool is_one(const SizeFormula& size);
 
 // One role inside a fused tensor: the next `rows` of its out axis.
 struct FamilyPart {
@@ -79,6 +96,7 @@ struct FamilyTensor {
   bool in_layer = false;
   bool per_expert = false;
   bool stacked = false;  // [experts, out, in]: `shape` has three sizes
+  bool flat = false;     // stacked, and the first two axes are stored as one
   bool paired = false;   // rows of heads in pairs (CanonicalTensor::paired_heads)
   float added = 0;       // CanonicalTensor::added
   int stack = 0;         // of layers: an encoder's, the decoder's behind it

@@ -1,13 +1,17 @@
 #include "model/families_match.h"
 
 #include <algorithm>
+#include <functional>
 #include <map>
+#include <numeric>
 #include <ranges>
 #include <string_view>
 #include <tuple>
 
 namespace pedigree {
 namespace {
+
+using Shape = std::vector<std::uint64_t>;
 
 int scope_of(Symbol symbol, int layer) { return varies_by_layer(symbol) ? layer : -1; }
 
@@ -29,16 +33,26 @@ std::optional<std::uint64_t> majority(const Values& values) {
 
 constexpr std::uint64_t most_experts = 4096;
 
-// A shape without the axes that are always one: [1, 1, hidden] is a vector.
+// A shape without the axes that are always one: [1, 1, hidden] is a vector; of a kernel each
+// output channel is a row.
 std::vector<std::uint64_t> axes_of(std::span<const std::uint64_t> shape, const FamilyTensor& as) {
   std::vector<std::uint64_t> axes;
   for (std::size_t axis = 0; axis < shape.size(); ++axis) {
-    const SizeFormula& size = as.shape[axis];
-    const bool is_one = size.size() == 1 && size.front().symbol == Symbol::one;
-    if (!is_one) axes.push_back(shape[axis]);
+    if (!is_one(as.shape[axis])) axes.push_back(shape[axis]);
   }
   if (axes.empty()) axes.push_back(1);
+  if (!as.stacked && axes.size() > 2) {
+    axes[1] = std::reduce(axes.begin() + 1, axes.end(), std::uint64_t{1}, std::multiplies<>());
+    axes.resize(2);
+  }
   return axes;
+}
+
+// The shape that a family's sizes are of: where experts lie flat, in a matrix each.
+Shape shape_as(const Shape& stored, const FamilyTensor& as, std::optional<std::uint64_t> experts) {
+  if (!as.flat || stored.size() != 2) return stored;
+  if (!experts || *experts == 0 || stored[0] % *experts != 0) return {};
+  return {*experts, stored[0] / *experts, stored[1]};
 }
 
 std::string_view split_name(Turns turns) {
@@ -139,10 +153,13 @@ Sizes::Sizes(std::span<const StoredTensor> stored, std::span<const MatchedTensor
   for (const bool sums : {false, true}) {
     std::vector<Known> votes;
     for (const MatchedTensor& one : matched) {
-      const std::vector<std::uint64_t>& shape = stored[one.tensor].entry.shape;
+      // How many experts lie flat is told by others.
+      if (one.as->flat && !sums) continue;
+      const Shape shape =
+          shape_as(stored[one.tensor].entry.shape, *one.as, find(Symbol::experts, one.layer));
       if (shape.size() != one.as->shape.size()) continue;
       for (std::size_t axis = 0; axis < shape.size(); ++axis) {
-        if (sums != (one.as->shape[axis].size() > 1)) continue;
+        if (!one.as->flat && sums != (one.as->shape[axis].size() > 1)) continue;
         const auto vote = vote_of(one.as->shape[axis], one.layer, shape[axis]);
         if (vote) votes.push_back(*vote);
       }
@@ -212,7 +229,8 @@ std::optional<std::uint64_t> Sizes::evaluate(const SizeFormula& formula, int lay
 }
 
 bool Sizes::confirms(const MatchedTensor& matched, const StoredTensor& stored) const {
-  const std::vector<std::uint64_t>& shape = stored.entry.shape;
+  const Shape shape =
+      shape_as(stored.entry.shape, *matched.as, find(Symbol::experts, matched.layer));
   const std::vector<SizeFormula>& expected = matched.as->shape;
   if (shape.size() != expected.size()) return false;
   for (std::size_t axis = 0; axis < shape.size(); ++axis) {
@@ -226,7 +244,9 @@ std::vector<CanonicalTensor> canonical_tensors(std::span<const StoredTensor> sto
                                                const Sizes& sizes) {
   std::vector<CanonicalTensor> result;
   for (const MatchedTensor& one : matched) {
-    const std::vector<std::uint64_t> shape = axes_of(stored[one.tensor].entry.shape, *one.as);
+    const Shape shape = axes_of(
+        shape_as(stored[one.tensor].entry.shape, *one.as, sizes.find(Symbol::experts, one.layer)),
+        *one.as);
     CanonicalTensor canonical = {.role = one.as->role,
                                  .layer = one.layer,
                                  .expert = one.expert,

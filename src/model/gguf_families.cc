@@ -97,9 +97,8 @@ FamilyTensor renamed(const FamilyTensor& tensor, const Family& family, std::stri
   result.name += is_bias(tensor) ? ".bias" : ".weight";
   if (tensor.transpose) std::swap(result.shape.end()[-2], result.shape.end()[-1]);
   result.transpose = false;
-  std::erase_if(result.shape, [](const SizeFormula& size) {
-    return size.size() == 1 && size[0].symbol == Symbol::one && size[0].coefficient == 1;
-  });
+  result.flat = false;
+  std::erase_if(result.shape, is_one);
   // Queries, keys and values that take turns are put behind each other.
   if (!tensor.parts.empty() && tensor.parts.front().role.starts_with("attn.q")) {
     result.turns = Turns::none;

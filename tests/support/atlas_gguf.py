@@ -15,7 +15,9 @@ PARTS = {"attn.q": KIND.ATTN_Q, "attn.k": KIND.ATTN_K, "attn.v": KIND.ATTN_V,
 # What converters rename before they look a name up.
 ALIASES = {"e_score_correction_bias": "e_score_correction.bias", "gate_up_proj_bias": "x",
            "self_attn.sinks": "self_attn.sinks.weight", "mlp.experts.down_proj": "mlp.experts.down_proj.weight",
-           "mlp.experts.down_proj_bias": "mlp.experts.down_proj.bias"}
+           "mlp.experts.down_proj_bias": "mlp.experts.down_proj.bias",
+           "feed_forward.experts.down_proj": "feed_forward.experts.down_proj.weight",
+           **{f"experts.mlp.{w}": f"experts.mlp.{w}.weight" for w in ("w1", "v1", "w2")}}
 
 
 class Names:

@@ -18,7 +18,10 @@ SIZES = {"hidden": 64, "other_hidden": 48, "embed": 64, "projection": 40, "vocab
          "head_rows": 320, "positions": 24, "other_positions": 20, "types": 2, "buckets": 8,
          "head_dim": 16, "heads": HEADS, "kv_heads": KV_HEADS, "q": 64, "kv": 32, "values": 48,
          "plain_keys": 40, "q_rank": 28, "kv_rank": 24, "kv_in": 30, "ffn": 96,
-         "experts": EXPERTS, "shared_ffn": 80}
+         "experts": EXPERTS, "shared_ffn": 80,
+         "inner": 88, "state": 10, "dt_rank": 6, "channels": 108, "keys": 52, "ssm_heads": 8,
+         "mix_rank": 9, "decay_rank": 14, "rate_rank": 11, "gate_rank": 22, "value_rank": 15,
+         "kernel": 3, "inputs": 5, "patch": 4}
 
 
 def families():
@@ -58,6 +61,8 @@ class Tensor:
         """The canonical shape of one expert's whole: [out, in] or [out]."""
         sizes = [n for n, s in zip(self.shape, self.entry["shape"]) if s != "1"] or [1]
         sizes = sizes[1:] if self.stacked else sizes
+        if len(sizes) > 2:  # of a kernel each output channel is a row
+            sizes = [sizes[0], int(np.prod(sizes[1:]))]
         return sizes[::-1] if self.transposed else sizes
 
     def roles(self):
@@ -130,7 +135,8 @@ def own_layout(tensors, values):
             stored.update({tensor.name(e): v for e, v in whole.items()})
         else:
             one = np.stack(list(whole.values())) if tensor.stacked else whole[-1]
-            stored[tensor.name()] = one.reshape(tensor.shape)
+            flat = [int(np.prod(tensor.shape[:2])), *tensor.shape[2:]]
+            stored[tensor.name()] = one.reshape(flat if tensor.entry.get("flat") else tensor.shape)
     return {name: np.ascontiguousarray(v) for name, v in stored.items()}
 
 
@@ -159,6 +165,8 @@ def config(family):
         made["num_experts"] = EXPERTS
     if encoder:
         made["decoder_layers"] = LAYERS
+    if family["structure"].startswith("denoiser"):
+        made["num_single_layers"] = LAYERS
     return made
 
 

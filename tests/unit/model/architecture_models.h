@@ -90,7 +90,12 @@ inline SizeTable small_sizes() {
           {Symbol::heads, 4},       {Symbol::kv_heads, 2},    {Symbol::q, 96},
           {Symbol::kv, 48},         {Symbol::values, 48},     {Symbol::plain_keys, 64},
           {Symbol::q_rank, 40},     {Symbol::kv_rank, 32},    {Symbol::kv_in, 40},
-          {Symbol::ffn, 256},       {Symbol::experts, 2},     {Symbol::shared_ffn, 128}};
+          {Symbol::ffn, 256},       {Symbol::experts, 2},     {Symbol::shared_ffn, 128},
+          {Symbol::inner, 160},     {Symbol::state, 18},      {Symbol::dt_rank, 6},
+          {Symbol::channels, 196},  {Symbol::keys, 56},       {Symbol::ssm_heads, 8},
+          {Symbol::mix_rank, 12},   {Symbol::decay_rank, 14}, {Symbol::rate_rank, 10},
+          {Symbol::gate_rank, 22},  {Symbol::value_rank, 15}, {Symbol::kernel, 4},
+          {Symbol::inputs, 3},      {Symbol::patch, 7}};
 }
 
 inline std::string with_number(std::string name, std::string_view slot, std::uint64_t number) {
@@ -139,6 +144,7 @@ inline NamedTensors tensors_of(const Family& family, std::uint64_t layers = 4,
       for (const SizeTerm& term : formula) size += term.coefficient * sizes[term.symbol];
       shape.push_back(size);
     }
+    if (tensor.flat) shape = {shape[0] * shape[1], shape[2]};
     const std::uint64_t experts = tensor.per_expert ? sizes[Symbol::experts] : 1;
     for (std::uint64_t expert = 0; expert < experts; ++expert) {
       result.add(with_number(with_number(tensor.name, "{L}", layer), "{E}", expert), shape);

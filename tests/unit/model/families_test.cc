@@ -102,7 +102,7 @@ TEST_CASE("a mistake in a family file is named") {
   CHECK(complaint(changed("+2kv", "+0kv")) == "bad factor in a shape");
   CHECK(complaint(changed("+2kv", "+")) == "unknown size ");
   CHECK(complaint(changed("blocks.{L}.", "blocks.")) == "layer_path does not end in {L}.");
-  CHECK(complaint(changed("[\"vocab\", \"hidden\"]", "[]")) == "a shape of rank 1 to 3 is needed");
+  CHECK(complaint(changed("[\"vocab\", \"hidden\"]", "[]")) == "a shape of rank 1 to 5 is needed");
   CHECK(complaint(changed("\"role\": \"embed.tokens\", ", "")) == "a role or parts, not both");
   CHECK(complaint(changed("\"transpose\": true", "\"turns\": \"often\"")) == "unknown turns often");
   CHECK(complaint("{") != "");

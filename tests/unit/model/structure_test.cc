@@ -102,6 +102,8 @@ TEST_CASE("all decoders without experts are told by shape in their own order") {
     if (!family.structure.starts_with("decoder/") || test::has_experts(family)) continue;
     if (test::takes_turns(family)) continue;  // how often, no shape tells
     if (family.id == "exaone4") continue;     // its norms behind look like Qwen3's in front
+    if (family.id == "openai_gpt") continue;  // its norms behind look like GPT-2's in front
+    if (family.find_role("ssm.out") != nullptr) continue;  // of no attention
     CAPTURE(family.id);
     test::NamedTensors tensors = test::tensors_of(family);
     tensors.drop("lm_head.bias").drop("lm_head.linear.bias");
