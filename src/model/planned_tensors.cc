@@ -141,13 +141,13 @@ class Shapes {
     std::vector<std::uint64_t> axes;
     for (std::size_t axis = tensor.stacked ? 1 : 0; axis < tensor.shape.size(); ++axis) {
       const SizeFormula& size = tensor.shape[axis];
-      if (size.size() == 1 && size.front().symbol == Symbol::one && size.front().coefficient == 1) {
-        continue;
-      }
+      if (is_one(size)) continue;
       axes.push_back(sizes_.evaluate(size, role).value_or(0));
     }
     if (axes.empty()) axes.push_back(1);
     if (axes.size() == 1) axes.push_back(1);
+    // Of a kernel each output channel is a row.
+    for (; axes.size() > 2; axes.pop_back()) axes[axes.size() - 2] *= axes.back();
     if (tensor.transpose) std::swap(axes[0], axes[1]);
     if (tensor.parts.empty()) return {{.role = tensor.role, .rows = axes[0], .cols = axes[1]}};
     std::vector<CanonicalTensor> parts;

@@ -104,8 +104,10 @@ std::string name_within(std::string_view name, const Prefix& prefix) {
 std::vector<std::string> towers_of(std::span<const StoredTensor> tensors) {
   bool rest = false;
   std::set<std::string, std::less<>> found = named_towers(tensors, rest);
+  // Trained together to meet in one space: CLIP, in its authors' names or others'.
   const bool two_towers = std::ranges::any_of(tensors, [](const StoredTensor& tensor) {
-    return tensor.entry.name.starts_with("text_model.");
+    return tensor.entry.name.starts_with("text_model.") || tensor.entry.name == "logit_scale" ||
+           tensor.entry.name == "token_embedding.weight";
   });
   if (two_towers || (!is_tower(found) && !is_of_pipeline(found))) return {};
   if (rest && !is_of_pipeline(found)) found.emplace(language);

@@ -35,6 +35,8 @@ MODELS = {
     "mattshumer__Reflection-Llama-3.1-70B": ({"family": "llama", "context": 8192},
                                              ("config-name-contradicted",)),
     "meta-llama__Llama-2-7b-chat-hf": ({"family": "llama", "kv_heads": 32, "explained": 1}, ()),
+    "meta-llama__Llama-4-Scout-17B-16E-Instruct": (
+        {"family": "llama4", "layers": 48, "experts": 16, "head_dim": 128}, ()),
     "meta-llama__Meta-Llama-3.1-8B": ({"family": "llama", "rope_scaling": "llama3 ×8"}, ()),
     "microsoft__phi-2__mixformer-era": ({"family": "phi_original", "ffn": 10240}, ("remote-code",)),
     "mistralai__Mixtral-8x7B-v0.1": ({"family": "mixtral", "experts": 8, "experts_used": 2}, ()),

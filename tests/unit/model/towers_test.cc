@@ -40,7 +40,8 @@ TEST_CASE("a pipeline in one file is its models, and its tables are none") {
 
 TEST_CASE("one model is not taken apart") {
   CHECK(towers_of(named({"model.layers.0.x", "lm_head.weight"})).empty());
-  CHECK(towers_of(named({"text_model.x", "vision_model.x"})).empty());  // CLIP
+  CHECK(towers_of(named({"text_model.x", "vision_model.x"})).empty());            // CLIP
+  CHECK(towers_of(named({"logit_scale", "transformer.x", "visual.x"})).empty());  // OpenCLIP
   CHECK(towers_of(named({"vision_tower.x"})).empty());
   CHECK(towers_of(named({"connector.x", "model.x"})).empty());
   CHECK(towers_of({}).empty());
