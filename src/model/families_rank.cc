@@ -237,33 +237,37 @@ void rank(std::vector<FamilyMatch>& matches, const ConfigFacts& config) {
                 [&](const FamilyMatch& match) { return !seen.insert(match.family).second; });
 }
 
-}  // namespace
-
-std::vector<FamilyMatch> rank_families_by_names(std::span<const StoredTensor> named,
-                                                const ConfigFacts& config) {
-  const std::vector<CoreName> names = core_names(named);
-  std::vector<FamilyMatch> result;
-  for (const Candidate& candidate : candidates_by_name(named, names)) {
-    if (candidate.names.tensors.empty()) continue;
-    const std::vector<WrappedMatch> unique = without_doubles(candidate.names.tensors, names);
-    result.push_back(match_of(candidate, named, unique, [](const MatchedTensor&) { return true; }));
-  }
-  rank(result, config);
-  return result;
-}
-
-std::vector<FamilyMatch> rank_families(std::span<const StoredTensor> stored,
-                                       const ConfigFacts& config) {
+// The candidates that may win, matched by `match`, and ranked.
+template <class Match>
+std::vector<FamilyMatch> ranked(std::span<const StoredTensor> stored, const ConfigFacts& config,
+                                const Match& match) {
   const std::vector<CoreName> names = core_names(stored);
   std::vector<FamilyMatch> result;
   Leaders leaders;
   for (const Candidate& candidate : candidates_by_name(stored, names)) {
     if (leaders.outdo(candidate) && !says_type(config, *candidate.spelling)) continue;
-    result.push_back(match_shapes(candidate, stored, names));
+    result.push_back(match(candidate, names));
     leaders.add(result.back());
   }
   rank(result, config);
   return result;
+}
+
+}  // namespace
+
+std::vector<FamilyMatch> rank_families_by_names(std::span<const StoredTensor> named,
+                                                const ConfigFacts& config) {
+  return ranked(named, config, [&](const Candidate& candidate, std::span<const CoreName> names) {
+    const std::vector<WrappedMatch> unique = without_doubles(candidate.names.tensors, names);
+    return match_of(candidate, named, unique, [](const MatchedTensor&) { return true; });
+  });
+}
+
+std::vector<FamilyMatch> rank_families(std::span<const StoredTensor> stored,
+                                       const ConfigFacts& config) {
+  return ranked(stored, config, [&](const Candidate& candidate, std::span<const CoreName> names) {
+    return match_shapes(candidate, stored, names);
+  });
 }
 
 }  // namespace pedigree

@@ -10,6 +10,7 @@
 #include "model/config_facts.h"
 #include "model/manifest_claims.h"
 #include "model/manifest_json.h"
+#include "model/metadata_architecture.h"
 
 namespace {
 
@@ -37,6 +38,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const ConfigFacts facts = config_facts(*root, "config.json");
   for (const ConfigEntry& entry : facts.entries) {
     check(entry.line >= 1 && entry.line <= lines, "an entry's line outside the text");
+  }
+  ModelInfo described;
+  describe_from_metadata(described, facts, {});
+  check(described.canonical.empty() && described.tensors.empty(), "tensors out of a config");
+  for (const Problem& problem : described.problems) {
+    check(is_valid_utf8(problem.message), "a message that is not UTF-8");
   }
   std::vector<Claim> claims;
   add_config_claims(*root, "config.json", claims);

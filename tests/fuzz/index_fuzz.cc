@@ -8,6 +8,7 @@
 #include "base/files.h"
 #include "base/text.h"
 #include "model/index.h"
+#include "model/metadata_architecture.h"
 
 namespace {
 
@@ -51,5 +52,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   for (const Problem& problem : index->problems) hold_problem(problem);
   hold_against_shards(*index);
+  ListedTensors listed{.file = index->file, .bytes = index->total_size};
+  for (const auto& [name, shard] : index->tensors) listed.names.push_back(name);
+  ModelInfo described;
+  describe_from_metadata(described, {}, listed);
+  check(described.canonical.empty(), "tensors out of an index");
+  for (const Problem& problem : described.problems) hold_problem(problem);
   return 0;
 }
