@@ -74,7 +74,8 @@ std::string program_help() {
     if (command->run != nullptr) put_entry(out, command->name, command->summary);
   }
   out +=
-      "\nA MODEL is a directory, a weight file, a shard index or a fingerprint (*.pedigree).\n"
+      "\nA MODEL is a directory, a weight file, a shard index or a fingerprint (*.pedigree);\n"
+      "MODEL::PART is one of several models in a checkpoint, as inspect lists them.\n"
       "`pedigree help COMMAND` shows a command's options with examples.\n";
   put_options(out, "Options everywhere", global_options());
   return out + "\n" + std::string(exit_statuses);
