@@ -1,5 +1,7 @@
 #include "model/components.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <filesystem>
@@ -146,7 +148,7 @@ std::optional<Components> find_towers(const std::string& path) {
     const auto part = open_model(path, {.part = tower});
     if (!part) continue;
     found.components.push_back({.name = tower,
-                                .path = path + "::" + tower,
+                                .path = fmt::format("{}::{}", path, tower),
                                 .type = parse_structure((*part)->architecture.structure).kind});
   }
   return found;

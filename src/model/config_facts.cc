@@ -175,10 +175,11 @@ void read_positions(const Places& places, ConfigFacts& facts) {
   facts.rotary_share =
       places.number({"partial_rotary_factor", "rotary_pct", "rotary_percentage", "rope_pct"});
   const std::optional<std::uint64_t> turned = places.count({"rotary_dim"});
-  std::optional<std::uint64_t> head = facts.head_dim;
-  if (!head && facts.hidden && facts.heads.value_or(0) > 0) head = *facts.hidden / *facts.heads;
-  if (!facts.rotary_share && turned && head.value_or(0) > 0) {
-    facts.rotary_share = static_cast<double>(*turned) / static_cast<double>(*head);
+  const std::uint64_t heads = facts.heads.value_or(0);
+  const std::uint64_t split = heads == 0 ? 0 : facts.hidden.value_or(0) / heads;
+  const std::uint64_t head = facts.head_dim.value_or(split);
+  if (!facts.rotary_share && turned && head > 0) {
+    facts.rotary_share = static_cast<double>(*turned) / static_cast<double>(head);
   }
   facts.parallel_residual = places.truth({"use_parallel_residual", "parallel_attn"});
   if (places.truth({"use_sliding_window"}) != false) {

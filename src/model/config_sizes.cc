@@ -170,6 +170,29 @@ Size ConfigSizes::of_heads(Symbol symbol, std::string_view role) const {
   }
 }
 
+Size ConfigSizes::of_mixer(Symbol symbol) const {
+  switch (symbol) {
+    case Symbol::inner:
+      if (const Size said = first_of({"d_inner", "lru_width"})) return said;
+      return product(first_of({"expand", "mamba_expand"}), sane(config_.hidden));
+    case Symbol::state:
+      return first_of({"state_size", "d_state", "ssm_state_size", "mamba_d_state"});
+    case Symbol::dt_rank:
+      return first_of({"time_step_rank", "dt_rank", "mamba_dt_rank"});
+    case Symbol::ssm_heads:
+      return first_of({"mamba_n_heads", "mamba_num_heads", "linear_num_value_heads"});
+    case Symbol::kernel:
+      return first_of({"conv_kernel", "d_conv", "mamba_d_conv", "conv1d_width",
+                       "linear_conv_kernel_dim", "conv_L_cache"});
+    case Symbol::inputs:
+      return first_of({"in_channels", "num_channels", "num_mel_bins"});
+    case Symbol::patch:
+      return first_of({"patch_size"});
+    default:  // by rules of their own families, or not at all
+      return std::nullopt;
+  }
+}
+
 Size ConfigSizes::by_custom(Symbol symbol, std::string_view role) const {
   switch (symbol) {
     case Symbol::one:
@@ -208,22 +231,12 @@ Size ConfigSizes::by_custom(Symbol symbol, std::string_view role) const {
       return product(first_of({"n_shared_experts", "num_shared_experts", "num_shared_expert"}),
                      sane(config_.expert_ffn));
     case Symbol::inner:
-      if (const Size said = first_of({"d_inner", "lru_width"})) return said;
-      return product(first_of({"expand", "mamba_expand"}), sane(config_.hidden));
     case Symbol::state:
-      return first_of({"state_size", "d_state", "ssm_state_size", "mamba_d_state"});
     case Symbol::dt_rank:
-      return first_of({"time_step_rank", "dt_rank", "mamba_dt_rank"});
     case Symbol::ssm_heads:
-      return first_of({"mamba_n_heads", "mamba_num_heads", "linear_num_value_heads"});
     case Symbol::kernel:
-      return first_of({"conv_kernel", "d_conv", "mamba_d_conv", "conv1d_width",
-                       "linear_conv_kernel_dim", "conv_L_cache"});
     case Symbol::inputs:
-      return first_of({"in_channels", "num_channels", "num_mel_bins"});
     case Symbol::patch:
-      return first_of({"patch_size"});
-    // Configs give these by rules of their own families, or not at all.
     case Symbol::channels:
     case Symbol::keys:
     case Symbol::mix_rank:
@@ -231,7 +244,7 @@ Size ConfigSizes::by_custom(Symbol symbol, std::string_view role) const {
     case Symbol::rate_rank:
     case Symbol::gate_rank:
     case Symbol::value_rank:
-      return std::nullopt;
+      return of_mixer(symbol);
     case Symbol::head_dim:
     case Symbol::heads:
     case Symbol::kv_heads:

@@ -1,5 +1,7 @@
 #include "model/families.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -158,8 +160,8 @@ class FamilyReader {
       if (!symbol) fail("unknown size " + size);
       for (const std::string& rule : texts_of(config, size)) {
         const std::string fault = rule_fault(rule);
-        if (!fault.empty()) fail("the rule \"" + rule + "\" " + fault);
-        if (rule.contains("@" + size)) fail("the rule \"" + rule + "\" asks for itself");
+        if (!fault.empty()) fail(fmt::format("the rule \"{}\" {}", rule, fault));
+        if (rule.contains("@" + size)) fail(fmt::format("the rule \"{}\" asks for itself", rule));
         family.config_sizes.emplace_back(*symbol, rule);
       }
     }

@@ -37,9 +37,10 @@ std::optional<bool> truth_of(const JsonValue& object, std::string_view key) {
 
 KnownConfiguration row_of(const JsonValue& row, const ConfigurationSource& source) {
   KnownConfiguration known{.tokens = count_of(row, "tokens"), .source = &source};
-  const JsonValue* names = row.find("names");
-  check(names != nullptr && !names->items.empty(), "a configuration has no names");
-  for (const JsonValue& name : names->items) known.names.push_back(name.text);
+  if (const JsonValue* names = row.find("names")) {
+    for (const JsonValue& name : names->items) known.names.push_back(name.text);
+  }
+  check(!known.names.empty(), "a configuration has no names");
   Architecture& built = known.built;
   built.norm = text_of(row, "norm");
   built.gated_mlp = truth_of(row, "gated_mlp").value_or(false);

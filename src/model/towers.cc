@@ -15,10 +15,7 @@ namespace {
 
 constexpr std::string_view language = "language_model";
 
-struct Prefix {
-  std::string_view text;
-  std::string_view tower;
-};
+using Prefix = std::pair<std::string_view, std::string_view>;  // and the tower it means
 
 // Longer ones first where one begins with another. LLaVA and its kin in the spellings of
 // transformers before and since 4.52, Qwen-VL (visual), MiniCPM-V (llm, vpm, resampler),
@@ -62,7 +59,7 @@ constexpr std::array<Prefix, 34> prefixes = {{
 
 const Prefix* prefix_of(std::string_view name) {
   const auto* at = std::ranges::find_if(
-      prefixes, [&](const Prefix& prefix) { return name.starts_with(prefix.text); });
+      prefixes, [&](const Prefix& prefix) { return name.starts_with(prefix.first); });
   return at == prefixes.end() ? nullptr : at;
 }
 
@@ -80,7 +77,7 @@ std::set<std::string, std::less<>> named_towers(std::span<const StoredTensor> te
   std::set<std::string, std::less<>> found;
   for (const StoredTensor& tensor : tensors) {
     if (const Prefix* prefix = prefix_of(tensor.entry.name)) {
-      found.emplace(prefix->tower);
+      found.emplace(prefix->second);
     } else {
       rest = true;
     }
@@ -90,8 +87,9 @@ std::set<std::string, std::less<>> named_towers(std::span<const StoredTensor> te
 
 // What follows a vision tower's prefix, as CLIP's own code names it.
 std::string name_within(std::string_view name, const Prefix& prefix) {
-  name.remove_prefix(prefix.text.size());
-  if (prefix.tower != "vision_tower" || prefix.text.ends_with("visual.")) return std::string(name);
+  name.remove_prefix(prefix.first.size());
+  if (prefix.second != "vision_tower" || prefix.first.ends_with("visual."))
+    return std::string(name);
   for (const std::string_view flat :
        {"embeddings.", "encoder.", "pre_layrnorm.", "post_layernorm."}) {
     if (name.starts_with(flat)) return fmt::format("vision_model.{}", name);
@@ -136,7 +134,7 @@ std::optional<Problem> keep_tower(Model& model, std::string_view tower) {
   std::vector<StoredTensor> kept;
   for (StoredTensor& tensor : model.tensors) {
     const Prefix* prefix = prefix_of(tensor.entry.name);
-    if (prefix == nullptr ? !takes_rest : prefix->tower != tower) continue;
+    if (prefix == nullptr ? !takes_rest : prefix->second != tower) continue;
     if (prefix != nullptr) tensor.entry.name = name_within(tensor.entry.name, *prefix);
     kept.push_back(std::move(tensor));
   }
