@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "base/text.h"
@@ -26,6 +27,43 @@ Size sum(Size a, Size b) {
   if (!a || !b) return std::nullopt;
   return sane(*a + *b);
 }
+
+// Sizes that one key of a config gives, under any of these names.
+constexpr std::array<std::pair<Symbol, std::string_view>, 33> usual_keys = {{
+    {Symbol::embed, "embedding_size"},
+    {Symbol::embed, "word_embed_proj_dim"},
+    {Symbol::other_hidden, "vision_config.hidden_size"},
+    {Symbol::projection, "projection_dim"},
+    {Symbol::types, "type_vocab_size"},
+    {Symbol::buckets, "relative_attention_num_buckets"},
+    {Symbol::q_rank, "q_lora_rank"},
+    {Symbol::kv_rank, "kv_lora_rank"},
+    {Symbol::shared_ffn, "shared_expert_intermediate_size"},
+    {Symbol::inner, "d_inner"},
+    {Symbol::inner, "lru_width"},
+    {Symbol::state, "state_size"},
+    {Symbol::state, "d_state"},
+    {Symbol::state, "ssm_state_size"},
+    {Symbol::state, "mamba_d_state"},
+    {Symbol::dt_rank, "time_step_rank"},
+    {Symbol::dt_rank, "dt_rank"},
+    {Symbol::dt_rank, "mamba_dt_rank"},
+    {Symbol::ssm_heads, "mamba_n_heads"},
+    {Symbol::ssm_heads, "mamba_num_heads"},
+    {Symbol::ssm_heads, "linear_num_value_heads"},
+    {Symbol::kernel, "conv_kernel"},
+    {Symbol::kernel, "d_conv"},
+    {Symbol::kernel, "mamba_d_conv"},
+    {Symbol::kernel, "conv1d_width"},
+    {Symbol::kernel, "linear_conv_kernel_dim"},
+    {Symbol::kernel, "conv_L_cache"},
+    {Symbol::inputs, "in_channels"},
+    {Symbol::inputs, "num_channels"},
+    {Symbol::inputs, "num_mel_bins"},
+    {Symbol::patch, "patch_size"},
+    {Symbol::values, "v_head_dim"},
+    {Symbol::plain_keys, "qk_nope_head_dim"},
+}};
 
 // "4*@hidden/2+1" apart.
 struct RuleParts {
@@ -161,90 +199,48 @@ Size ConfigSizes::of_heads(Symbol symbol, std::string_view role) const {
     case Symbol::kv:
       return times(find(Symbol::kv_heads, role), Symbol::head_dim);
     case Symbol::values:
-      if (const Size each = first_of({"v_head_dim"})) return product(heads, each);
+      if (const Size each = by_key(symbol)) return product(heads, each);
       return find(Symbol::q, role);
     case Symbol::plain_keys:
-      return product(heads, first_of({"qk_nope_head_dim"}));
+      return product(heads, by_key(symbol));
     default:
       return std::nullopt;
   }
 }
 
-Size ConfigSizes::of_mixer(Symbol symbol) const {
-  switch (symbol) {
-    case Symbol::inner:
-      if (const Size said = first_of({"d_inner", "lru_width"})) return said;
-      return product(first_of({"expand", "mamba_expand"}), sane(config_.hidden));
-    case Symbol::state:
-      return first_of({"state_size", "d_state", "ssm_state_size", "mamba_d_state"});
-    case Symbol::dt_rank:
-      return first_of({"time_step_rank", "dt_rank", "mamba_dt_rank"});
-    case Symbol::ssm_heads:
-      return first_of({"mamba_n_heads", "mamba_num_heads", "linear_num_value_heads"});
-    case Symbol::kernel:
-      return first_of({"conv_kernel", "d_conv", "mamba_d_conv", "conv1d_width",
-                       "linear_conv_kernel_dim", "conv_L_cache"});
-    case Symbol::inputs:
-      return first_of({"in_channels", "num_channels", "num_mel_bins"});
-    case Symbol::patch:
-      return first_of({"patch_size"});
-    default:  // by rules of their own families, or not at all
-      return std::nullopt;
+Size ConfigSizes::by_key(Symbol symbol) const {
+  for (const auto& [of, key] : usual_keys) {
+    if (of != symbol) continue;
+    if (const Size value = sane(count(key))) return value;
   }
+  return std::nullopt;
 }
 
+// What is more than a key's value; the rest is by_key's, or told by no usual key.
 Size ConfigSizes::by_custom(Symbol symbol, std::string_view role) const {
   switch (symbol) {
     case Symbol::one:
       return 1;
     case Symbol::hidden:
       return sane(config_.hidden);
-    case Symbol::embed:
-      return first_of({"embedding_size", "word_embed_proj_dim"});
-    case Symbol::other_hidden:
-      return first_of({"vision_config.hidden_size"});
-    case Symbol::projection:
-      return first_of({"projection_dim"});
     case Symbol::vocab:
     case Symbol::head_rows:
       return sane(config_.vocab);
     case Symbol::positions:
       return sane(config_.context);
-    case Symbol::other_positions:
-      return std::nullopt;
-    case Symbol::types:
-      return first_of({"type_vocab_size"});
-    case Symbol::buckets:
-      return first_of({"relative_attention_num_buckets"});
-    case Symbol::q_rank:
-      return first_of({"q_lora_rank"});
-    case Symbol::kv_rank:
-      return first_of({"kv_lora_rank"});
     case Symbol::kv_in:
-      return sum(first_of({"kv_lora_rank"}), first_of({"qk_rope_head_dim"}));
+      return sum(by_key(Symbol::kv_rank), sane(count("qk_rope_head_dim")));
     case Symbol::ffn:
       return sane(width(role));
     case Symbol::experts:
       return sane(config_.experts);
     case Symbol::shared_ffn:
-      if (const Size said = first_of({"shared_expert_intermediate_size"})) return said;
+      if (const Size said = by_key(symbol)) return said;
       return product(first_of({"n_shared_experts", "num_shared_experts", "num_shared_expert"}),
                      sane(config_.expert_ffn));
     case Symbol::inner:
-    case Symbol::state:
-    case Symbol::dt_rank:
-    case Symbol::ssm_heads:
-    case Symbol::kernel:
-    case Symbol::inputs:
-    case Symbol::patch:
-    case Symbol::channels:
-    case Symbol::keys:
-    case Symbol::mix_rank:
-    case Symbol::decay_rank:
-    case Symbol::rate_rank:
-    case Symbol::gate_rank:
-    case Symbol::value_rank:
-      return of_mixer(symbol);
+      if (const Size said = by_key(symbol)) return said;
+      return product(first_of({"expand", "mamba_expand"}), sane(config_.hidden));
     case Symbol::head_dim:
     case Symbol::heads:
     case Symbol::kv_heads:
@@ -253,8 +249,9 @@ Size ConfigSizes::by_custom(Symbol symbol, std::string_view role) const {
     case Symbol::values:
     case Symbol::plain_keys:
       return of_heads(symbol, role);
+    default:
+      return by_key(symbol);
   }
-  return std::nullopt;
 }
 
 Size ConfigSizes::find(Symbol symbol, std::string_view role) const {

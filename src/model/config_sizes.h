@@ -36,7 +36,7 @@ class ConfigSizes {
   std::optional<std::uint64_t> by_rule(std::string_view rule, std::string_view role) const;
   std::optional<std::uint64_t> by_custom(Symbol symbol, std::string_view role) const;
   std::optional<std::uint64_t> of_heads(Symbol symbol, std::string_view role) const;
-  std::optional<std::uint64_t> of_mixer(Symbol symbol) const;
+  std::optional<std::uint64_t> by_key(Symbol symbol) const;
   std::optional<std::uint64_t> first_of(std::initializer_list<std::string_view> keys) const;
   std::optional<std::uint64_t> width(std::string_view role) const;
 

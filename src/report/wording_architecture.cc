@@ -38,7 +38,9 @@ std::string resemblance_in_words(const Resemblance& found) {
 // What a config alone can say.
 std::string settings_in_words(const Architecture& built) {
   std::vector<std::string> parts;
-  if (built.context.value_or(0) > 0) parts.push_back(fmt::format("context {}", *built.context));
+  if (const std::uint64_t context = built.context.value_or(0); context > 0) {
+    parts.push_back(fmt::format("context {}", context));
+  }
   if (built.window > 0) parts.push_back(fmt::format("window {}", built.window));
   if (built.rope_theta) parts.push_back("rope theta " + number_text(*built.rope_theta));
   if (!built.rope_scaling.empty()) parts.push_back("rope scaling " + built.rope_scaling);
@@ -74,6 +76,33 @@ constexpr std::array<Consequence, 16> consequences = {{
     {"tied embeddings", "one has a head of its own"},
 }};
 
+// How roles and sizes were found, where not by the tensors' names.
+void add_source(std::vector<LabelledLine>& lines, const Architecture& built) {
+  if (built.roles_from == "shapes") {
+    add_line(lines, "roles", "read from shapes and order, because the names mean nothing");
+  } else if (built.roles_from == "index") {
+    add_line(
+        lines, "source",
+        fmt::format("the names in its index, {:.0f} % of which this family has, and the sizes in "
+                    "its config; no weights were read",
+                    100 * built.explained));
+  } else if (built.roles_from == "config") {
+    add_line(lines, "source", "its config alone; no weights were read");
+  }
+}
+
+std::string size_in_words(const Architecture& built) {
+  if (built.layers == 0) return {};
+  std::string text = fmt::format("{} layers", built.layers);
+  if (built.hidden > 0) text += fmt::format(" of width {}", built.hidden);
+  if (built.heads > 0) text += fmt::format(", {} heads of {}", built.heads, built.head_dim);
+  if (built.kv_heads > 0) text += fmt::format(", {} for keys and values", built.kv_heads);
+  if (built.ffn > 0) text += fmt::format(", feed-forward {}", built.ffn);
+  if (built.experts > 0) text += fmt::format(", {} experts", built.experts);
+  if (built.vocab > 0) text += fmt::format(", {} token rows", built.vocab);
+  return text;
+}
+
 }  // namespace
 
 std::string what_it_would_be(const ModelInfo& info) {
@@ -95,15 +124,7 @@ std::vector<LabelledLine> architecture_lines(const ModelInfo& info) {
   if (built.layers == 0 && info.tensors.empty()) return lines;
   add_line(lines, "family", built.family_title.empty() ? built.family : built.family_title);
   add_line(lines, "structure", built.structure);
-  if (built.layers > 0) {
-    std::string text = fmt::format("{} layers of width {}", built.layers, built.hidden);
-    if (built.heads > 0) text += fmt::format(", {} heads of {}", built.heads, built.head_dim);
-    if (built.kv_heads > 0) text += fmt::format(", {} for keys and values", built.kv_heads);
-    if (built.ffn > 0) text += fmt::format(", feed-forward {}", built.ffn);
-    if (built.experts > 0) text += fmt::format(", {} experts", built.experts);
-    if (built.vocab > 0) text += fmt::format(", {} token rows", built.vocab);
-    add_line(lines, "size", text);
-  }
+  add_line(lines, "size", size_in_words(built));
   add_line(lines, "settings", settings_in_words(built));
   add_line(lines, "layer", built.layer_template);
   if (info.tokenizer) {
@@ -111,17 +132,7 @@ std::vector<LabelledLine> architecture_lines(const ModelInfo& info) {
              fmt::format("{}, {} tokens, {} merges", info.tokenizer->kind,
                          info.tokenizer->tokens.size(), info.tokenizer->merges));
   }
-  if (built.roles_from == "shapes") {
-    add_line(lines, "roles", "read from shapes and order, because the names mean nothing");
-  } else if (built.roles_from == "index") {
-    add_line(
-        lines, "source",
-        fmt::format("the names in its index, {:.0f} % of which this family has, and the sizes in "
-                    "its config; no weights were read",
-                    100 * built.explained));
-  } else if (built.roles_from == "config") {
-    add_line(lines, "source", "its config alone; no weights were read");
-  }
+  add_source(lines, built);
   std::vector<std::string> renames;
   renames.reserve(built.renames.size());
   for (const auto& [ours, theirs] : built.renames) {
