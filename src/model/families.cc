@@ -273,6 +273,7 @@ bool varies_by_layer(Symbol symbol) {
     case Symbol::head_dim:
     case Symbol::heads:
     case Symbol::kv_heads:
+    case Symbol::head_keys:
       return false;
     case Symbol::q:
     case Symbol::kv:
@@ -281,6 +282,7 @@ bool varies_by_layer(Symbol symbol) {
     case Symbol::q_rank:
     case Symbol::kv_rank:
     case Symbol::kv_in:
+    case Symbol::head_ranks:
     case Symbol::ffn:
     case Symbol::experts:
     case Symbol::shared_ffn:

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <map>
 #include <ranges>
+#include <set>
+#include <string>
 #include <string_view>
 #include <tuple>
 
@@ -28,6 +30,18 @@ std::optional<std::uint64_t> majority(const Values& values) {
 }
 
 constexpr std::uint64_t most_experts = 4096;
+
+using Shape = std::vector<std::uint64_t>;
+
+// The shape in which heads that have an axis of their own lie behind each other; where there are
+// such, it is put into `made`.
+const Shape& shape_as(const StoredTensor& stored, const FamilyTensor& as, Shape& made) {
+  const Shape& shape = stored.entry.shape;
+  if (!as.by_head || shape.size() != as.shape.size() + 1) return shape;
+  made.assign(shape.begin() + 1, shape.end());
+  if (__builtin_mul_overflow(shape[0], shape[1], &made[0])) made.clear();
+  return made;
+}
 
 // A shape without the axes that are always one: [1, 1, hidden] is a vector.
 std::vector<std::uint64_t> axes_of(std::span<const std::uint64_t> shape, const FamilyTensor& as) {
@@ -132,6 +146,33 @@ bool take_turns(CanonicalTensor& part, Turns turns, const HeadCounts& counts) {
   return true;
 }
 
+// From all heads' inputs × a head's outputs to the matrix that the heads make together.
+bool turn_heads(CanonicalTensor& tensor, const Sizes& sizes) {
+  const std::uint64_t inputs = sizes.find(Symbol::kv_rank, tensor.layer).value_or(0);
+  if (inputs == 0 || tensor.rows == 0 || tensor.rows % inputs != 0) return false;
+  tensor.transposed = true;
+  tensor.run = tensor.cols;
+  tensor.rows = tensor.rows / inputs * tensor.cols;
+  tensor.cols = inputs;
+  tensor.transforms.emplace_back("split-mla-kv");
+  return true;
+}
+
+// Forks write fused matrices and beside them what they split these into.
+void drop_derived(const std::map<std::size_t, const FamilyTensor*>& known,
+                  std::vector<CanonicalTensor>& canonical) {
+  const auto place = [](const CanonicalTensor& tensor) {
+    return std::tuple(tensor.layer, tensor.role, tensor.expert);
+  };
+  std::set<std::tuple<int, std::string, int>> fused;
+  for (const CanonicalTensor& tensor : canonical) {
+    if (!known.at(tensor.tensor)->parts.empty()) fused.emplace(place(tensor));
+  }
+  std::erase_if(canonical, [&](const CanonicalTensor& tensor) {
+    return known.at(tensor.tensor)->by_head && fused.contains(place(tensor));
+  });
+}
+
 }  // namespace
 
 // First from axes that are one size alone, then from sums with one size still unknown.
@@ -139,7 +180,8 @@ Sizes::Sizes(std::span<const StoredTensor> stored, std::span<const MatchedTensor
   for (const bool sums : {false, true}) {
     std::vector<Known> votes;
     for (const MatchedTensor& one : matched) {
-      const std::vector<std::uint64_t>& shape = stored[one.tensor].entry.shape;
+      Shape made;
+      const Shape& shape = shape_as(stored[one.tensor], *one.as, made);
       if (shape.size() != one.as->shape.size()) continue;
       for (std::size_t axis = 0; axis < shape.size(); ++axis) {
         if (sums != (one.as->shape[axis].size() > 1)) continue;
@@ -212,7 +254,8 @@ std::optional<std::uint64_t> Sizes::evaluate(const SizeFormula& formula, int lay
 }
 
 bool Sizes::confirms(const MatchedTensor& matched, const StoredTensor& stored) const {
-  const std::vector<std::uint64_t>& shape = stored.entry.shape;
+  Shape made;
+  const Shape& shape = shape_as(stored, *matched.as, made);
   const std::vector<SizeFormula>& expected = matched.as->shape;
   if (shape.size() != expected.size()) return false;
   for (std::size_t axis = 0; axis < shape.size(); ++axis) {
@@ -226,7 +269,8 @@ std::vector<CanonicalTensor> canonical_tensors(std::span<const StoredTensor> sto
                                                const Sizes& sizes) {
   std::vector<CanonicalTensor> result;
   for (const MatchedTensor& one : matched) {
-    const std::vector<std::uint64_t> shape = axes_of(stored[one.tensor].entry.shape, *one.as);
+    Shape made;
+    const Shape shape = axes_of(shape_as(stored[one.tensor], *one.as, made), *one.as);
     CanonicalTensor canonical = {.role = one.as->role,
                                  .layer = one.layer,
                                  .expert = one.expert,
@@ -240,7 +284,9 @@ std::vector<CanonicalTensor> canonical_tensors(std::span<const StoredTensor> sto
       canonical.transforms.emplace_back("transpose");
     }
     if (canonical.added != 0) canonical.transforms.emplace_back("norm-plus-one");
-    if (one.as->stacked) {
+    if (one.as->turned_heads) {
+      if (turn_heads(canonical, sizes)) result.push_back(std::move(canonical));
+    } else if (one.as->stacked) {
       add_experts(result, canonical, shape, one, sizes);
     } else if (one.as->parts.empty()) {
       result.push_back(std::move(canonical));
@@ -262,6 +308,7 @@ void set_row_orders(std::span<const MatchedTensor> matched, const HeadCounts& co
     const FamilyTensor& as = *known.at(tensor.tensor);
     return as.turns != Turns::none && !take_turns(tensor, as.turns, counts);
   });
+  drop_derived(known, canonical);
   for (CanonicalTensor& tensor : canonical) {
     if (!known.at(tensor.tensor)->paired) continue;
     const std::uint64_t heads = tensor.role.starts_with("attn.q") ? counts.heads : counts.kv_heads;

@@ -32,6 +32,9 @@ constexpr std::array transforms = {
                          "behind each other, in one tensor."},
     Transform{.name = "split-gate-up-interleave",
               .meaning = "One side stores rows of gate and up in turn, in one tensor."},
+    Transform{.name = "split-mla-kv",
+              .meaning = "What makes keys of compressed ones is a matrix of each head on one side, "
+                         "turned round and apart from what makes values, as in GGUF files."},
     Transform{.name = "stack-experts",
               .meaning = "One side stores the matrices of all experts in one tensor."},
     Transform{.name = "rope-permute",
