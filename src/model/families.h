@@ -56,6 +56,8 @@ bool varies_by_layer(Symbol symbol);
 struct SizeTerm {
   std::uint64_t coefficient = 1;
   Symbol symbol = Symbol::hidden;
+
+  bool operator==(const SizeTerm&) const = default;
 };
 
 // "3hidden", "q+2kv": a sum of multiples of symbols.

@@ -173,7 +173,39 @@ void drop_derived(const std::map<std::size_t, const FamilyTensor*>& known,
   });
 }
 
+// Of one layer, as far as they are stacks.
+struct ExpertStacks {
+  MatchedTensor* gate = nullptr;
+  MatchedTensor* up = nullptr;
+  MatchedTensor* down = nullptr;
+};
+
+std::map<int, ExpertStacks> stacks_by_layer(std::span<MatchedTensor> matched) {
+  std::map<int, ExpertStacks> layers;
+  for (MatchedTensor& one : matched) {
+    if (!one.as->stacked || !one.as->parts.empty()) continue;
+    if (one.as->role == "moe.gate") layers[one.layer].gate = &one;
+    if (one.as->role == "moe.up") layers[one.layer].up = &one;
+    if (one.as->role == "moe.down") layers[one.layer].down = &one;
+  }
+  return layers;
+}
+
 }  // namespace
+
+void put_experts_right(std::span<const StoredTensor> stored, std::span<MatchedTensor> matched) {
+  for (const auto& [unused, stacks] : stacks_by_layer(matched)) {
+    const auto& [gate, up, down] = stacks;
+    if (gate == nullptr || up == nullptr || down == nullptr) continue;
+    const auto shape = [&](const MatchedTensor& one) { return stored[one.tensor].entry.shape; };
+    const std::vector<std::uint64_t> own = shape(*gate);
+    if (own.size() != 3 || own[1] == own[2] || gate->as->shape != up->as->shape) continue;
+    const std::vector<std::uint64_t> turned = {own[0], own[2], own[1]};
+    if (shape(*up) != turned || shape(*down) != own) continue;
+    std::swap(up->as, down->as);
+    up->misnamed = down->misnamed = true;
+  }
+}
 
 // First from axes that are one size alone, then from sums with one size still unknown.
 Sizes::Sizes(std::span<const StoredTensor> stored, std::span<const MatchedTensor> matched) {
@@ -283,6 +315,7 @@ std::vector<CanonicalTensor> canonical_tensors(std::span<const StoredTensor> sto
       std::swap(canonical.rows, canonical.cols);
       canonical.transforms.emplace_back("transpose");
     }
+    if (one.misnamed) canonical.transforms.emplace_back("swap-up-down");
     if (canonical.added != 0) canonical.transforms.emplace_back("norm-plus-one");
     if (one.as->turned_heads) {
       if (turn_heads(canonical, sizes)) result.push_back(std::move(canonical));

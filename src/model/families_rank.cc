@@ -139,6 +139,7 @@ FamilyMatch match_shapes(const Candidate& candidate, std::span<const StoredTenso
   std::vector<MatchedTensor> by_name;
   by_name.reserve(unique.size());
   for (const WrappedMatch& match : unique) by_name.push_back(match.matched);
+  put_experts_right(stored, by_name);
   const Sizes sizes(stored, by_name);
 
   const Whole whole(stored);
@@ -146,12 +147,12 @@ FamilyMatch match_shapes(const Candidate& candidate, std::span<const StoredTenso
   std::uint64_t bytes = 0;
   for (const std::size_t i : candidate.names.buffers) bytes += stored[i].entry.extent.size();
   std::set<std::string> wrappers;
-  for (const WrappedMatch& match : unique) {
-    const StoredTensor& tensor = stored[match.matched.tensor];
-    if (!sizes.confirms(match.matched, tensor)) continue;
+  for (std::size_t i = 0; i < unique.size(); ++i) {
+    const StoredTensor& tensor = stored[by_name[i].tensor];
+    if (!sizes.confirms(by_name[i], tensor)) continue;
     bytes += tensor.entry.extent.size();
-    result.matched.push_back(match.matched);
-    if (!match.wrapper.empty()) wrappers.insert(match.wrapper);
+    result.matched.push_back(by_name[i]);
+    if (!unique[i].wrapper.empty()) wrappers.insert(unique[i].wrapper);
   }
   result.wrappers.assign(wrappers.begin(), wrappers.end());
   result.count_share = share(result.matched.size() + candidate.names.buffers.size(), whole.tensors);

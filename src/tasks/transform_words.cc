@@ -37,6 +37,9 @@ constexpr std::array transforms = {
                          "turned round and apart from what makes values, as in GGUF files."},
     Transform{.name = "stack-experts",
               .meaning = "One side stores the matrices of all experts in one tensor."},
+    Transform{.name = "swap-up-down",
+              .meaning = "One side has the experts' up and down matrices under each other's names, "
+                         "as one converter of Mixtral models writes them; their shapes tell."},
     Transform{.name = "rope-permute",
               .meaning =
                   "The rows of queries and keys stand in rotary pairs on one side, as in GGUF "
