@@ -8,6 +8,7 @@
 
 #include "base/problem.h"
 #include "model/packings/packed_matrix.h"
+#include "model/packings/packings.h"
 #include "tensor/block_steps.h"
 
 namespace pedigree {
@@ -349,7 +350,8 @@ Result<std::vector<float>> read_block(const Model& model, const CanonicalTensor&
 }
 
 bool has_steps(const Model& model, const CanonicalTensor& tensor) {
-  return tensor.packed || has_block_steps(model.type_of(tensor));
+  const bool is_quantised = tensor.packed && !model.packed[*tensor.packed].packing->normalises;
+  return is_quantised || has_block_steps(model.type_of(tensor));
 }
 
 Result<std::vector<float>> read_block_steps(const Model& model, const CanonicalTensor& tensor,

@@ -49,6 +49,9 @@ constexpr std::array transforms = {
                          "that several queries share."},
     Transform{.name = "norm-plus-one",
               .meaning = "Norm gains are stored plus one on one side and as learnt on the other."},
+    Transform{.name = "weight-norm",
+              .meaning = "One side stores matrices as directions and lengths (weight "
+                         "normalisation), the other as they are."},
     Transform{.name = "neuron-permute",
               .meaning = "Feed-forward neurons stand in another order. Each takes its inputs and "
                          "outputs along, so the model computes what it computed."},
