@@ -52,6 +52,9 @@ constexpr std::array transforms = {
     Transform{.name = "weight-norm",
               .meaning = "One side stores matrices as directions and lengths (weight "
                          "normalisation), the other as they are."},
+    Transform{.name = "bn-fold",
+              .meaning = "One side has batch norms behind its convolutions; on the other they were "
+                         "multiplied into the kernels, as exporters do."},
     Transform{.name = "neuron-permute",
               .meaning = "Feed-forward neurons stand in another order. Each takes its inputs and "
                          "outputs along, so the model computes what it computed."},
