@@ -49,6 +49,9 @@ constexpr std::array transforms = {
                          "that several queries share."},
     Transform{.name = "norm-plus-one",
               .meaning = "Norm gains are stored plus one on one side and as learnt on the other."},
+    Transform{.name = "drop-duplicate",
+              .meaning = "One side stores the output head although it repeats the token embedding; "
+                         "the other leaves it out."},
     Transform{.name = "weight-norm",
               .meaning = "One side stores matrices as directions and lengths (weight "
                          "normalisation), the other as they are."},
