@@ -147,6 +147,51 @@ std::vector<const CanonicalTensor*> matched_tensors(const Model& subject, const 
   return counterparts;
 }
 
+// A head that one side alone stores is no other tensor where it repeats the embedding: models
+// without one use the embedding. Each side's head is held against the other's embedding.
+class RepeatedHead {
+ public:
+  RepeatedHead(const Model& subject, const Model& base, ExactPass& pass)
+      : subject_(subject), base_(base), pass_(pass) {}
+
+  std::optional<Problem> look() {
+    const CanonicalTensor* mine = subject_.find("head.out");
+    const CanonicalTensor* theirs = base_.find("head.out");
+    if ((mine == nullptr) == (theirs == nullptr)) return std::nullopt;
+    if (mine == nullptr) return look_at_base(*theirs);
+    const auto tensor = std::ranges::find(pass_.tensors, "head.out", &ExactTensor::role);
+    const CanonicalTensor* embedding = base_.find("embed.tokens");
+    if (tensor == pass_.tensors.end() || embedding == nullptr) return std::nullopt;
+    ExactTensor found = *tensor;
+    found.base_name = base_.tensors[embedding->tensor].entry.name;
+    if (auto problem = hold(*mine, *embedding, found)) return problem;
+    if (pass_.repeated_head) *tensor = std::move(found);
+    return std::nullopt;
+  }
+
+ private:
+  std::optional<Problem> look_at_base(const CanonicalTensor& head) {
+    const CanonicalTensor* embedding = subject_.find("embed.tokens");
+    if (embedding == nullptr) return std::nullopt;
+    ExactTensor found;
+    if (auto problem = hold(*embedding, head, found)) return problem;
+    if (pass_.repeated_head) --pass_.base_unmatched;
+    return std::nullopt;
+  }
+
+  std::optional<Problem> hold(const CanonicalTensor& mine, const CanonicalTensor& theirs,
+                              ExactTensor& found) {
+    if (mine.rows != theirs.rows || mine.cols != theirs.cols) return std::nullopt;
+    if (auto problem = compare_tensors(subject_, mine, base_, theirs, found)) return problem;
+    pass_.repeated_head = found.state != ExactTensor::State::changed;
+    return std::nullopt;
+  }
+
+  const Model& subject_;
+  const Model& base_;
+  ExactPass& pass_;
+};
+
 using DigestKey = std::tuple<int, std::string, int>;
 
 }  // namespace
@@ -176,6 +221,7 @@ Result<ExactPass> exact_pass(const Model& subject, const Model& base, const Laye
                      if (options.wanted && !options.wanted(mine)) return std::nullopt;
                      return compare_tensors(subject, mine, base, *counterparts[i], pass.tensors[i]);
                    });
+  if (!problem && !options.wanted) problem = RepeatedHead(subject, base, pass).look();
   if (problem) return std::unexpected(std::move(*problem));
   return pass;
 }

@@ -39,6 +39,8 @@ struct ExactTensor {
 struct ExactPass {
   std::vector<ExactTensor> tensors = {};  // by the subject's canonical order
   std::uint64_t base_unmatched = 0;       // tensors of the base without a counterpart
+  // One side alone stores a head, and it is the token embedding that the other's head is tied to.
+  bool repeated_head = false;
 
   std::uint64_t count(ExactTensor::State state) const;
   bool all_same() const;  // every informative tensor on both sides equal, or rounded one way

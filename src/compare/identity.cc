@@ -84,6 +84,7 @@ void read_off(Identity& identity) {
   identity.evidence =
       equal_tensors(pass.tensors.size() - pass.count(changed) - pass.count(unmatched),
                     pass.tensors.size(), values, moved);
+  if (pass.repeated_head) identity.transforms.emplace_back("drop-duplicate");
   if (pass.all_same()) {
     identity.mechanism = "identical";
     return;

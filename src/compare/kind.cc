@@ -364,6 +364,7 @@ class KindFinder {
     }
     kind_.evidence.push_back(std::move(identity->evidence));
     kind_.changed_tensors = std::move(identity->changed_tensors);
+    std::ranges::move(identity->transforms, std::back_inserter(kind_.transforms));
     if (auto sign = rounding_sign(identity->pass, subject_, base_)) {
       signs_.push_back(std::move(*sign));
     }

@@ -23,16 +23,27 @@ using Shape = std::vector<std::uint64_t>;
 using Axes = std::vector<std::size_t>;  // of the base, for each of the subject's
 using Chosen = std::vector<std::pair<std::size_t, std::size_t>>;
 
-bool is_usable(const TensorEntry& entry) {
+}  // namespace
+
+bool is_net_tensor(const TensorEntry& entry) {
   return entry.type->kind == ElementType::Kind::floating && entry.type->decode != nullptr &&
          entry.element_count() > 0 && entry.element_count() <= most_values &&
          entry.shape.size() <= most_axes;
 }
 
+Result<std::vector<float>> net_values(const Model& model, std::size_t tensor) {
+  const Shape& shape = model.tensors[tensor].entry.shape;
+  const std::uint64_t cols = shape.size() < 2 ? 1 : shape.back();
+  const std::uint64_t all = model.tensors[tensor].entry.element_count();
+  return read_all(model, {.rows = all / cols, .cols = cols, .tensor = tensor});
+}
+
+namespace {
+
 std::vector<std::size_t> usable(const Model& model) {
   std::vector<std::size_t> places;
   for (std::size_t i = 0; i < model.tensors.size(); ++i) {
-    if (is_usable(model.tensors[i].entry)) places.push_back(i);
+    if (is_net_tensor(model.tensors[i].entry)) places.push_back(i);
   }
   return places;
 }
@@ -75,8 +86,14 @@ Shape sorted_shape(const Model& model, std::size_t tensor) {
 
 class Pairer {
  public:
-  Pairer(const Model& subject, const Model& base)
-      : subject_(subject), base_(base), mine_(usable(subject)), theirs_(usable(base)) {}
+  Pairer(const Model& subject, const Model& base, const Chosen& known)
+      : subject_(subject), base_(base), mine_(usable(subject)), theirs_(usable(base)) {
+    for (const auto& [mine, theirs] : known) {
+      chosen_.emplace_back(mine, theirs);
+      std::erase(mine_, mine);
+      std::erase(theirs_, theirs);
+    }
+  }
 
   // By name first; what is left by shape, in order, where both have as many of it.
   Chosen choose() {
@@ -127,13 +144,6 @@ bool is_counter(const TensorEntry& entry) {
 std::size_t counted(const Model& model) {
   return static_cast<std::size_t>(std::ranges::count_if(
       model.tensors, [](const StoredTensor& tensor) { return !is_counter(tensor.entry); }));
-}
-
-Result<std::vector<float>> values_of(const Model& model, std::size_t tensor) {
-  const Shape& shape = model.tensors[tensor].entry.shape;
-  const std::uint64_t cols = shape.size() < 2 ? 1 : shape.back();
-  const std::uint64_t all = model.tensors[tensor].entry.element_count();
-  return read_all(model, {.rows = all / cols, .cols = cols, .tensor = tensor});
 }
 
 // `values` of `shape` with axis `axes[i]` put in the place of axis i.
@@ -192,8 +202,8 @@ void line_up(NetPair& pair, const Shape& theirs, const std::vector<float>& store
 
 }  // namespace
 
-Result<NetPairs> pair_tensors(const Model& subject, const Model& base) {
-  Pairer pairer(subject, base);
+Result<NetPairs> pair_tensors(const Model& subject, const Model& base, const Chosen& known) {
+  Pairer pairer(subject, base, known);
   NetPairs result;
   std::uint64_t kept = 0;
   for (const auto& [mine, theirs] : pairer.choose()) {
@@ -202,9 +212,9 @@ Result<NetPairs> pair_tensors(const Model& subject, const Model& base) {
     kept += entry.element_count();
     if (kept > most_values_in_all) break;
     NetPair pair{.subject = mine, .base = theirs, .shape = entry.shape};
-    auto values = values_of(subject, mine);
+    auto values = net_values(subject, mine);
     if (!values) return std::unexpected(std::move(values.error()));
-    auto stored = values_of(base, theirs);
+    auto stored = net_values(base, theirs);
     if (!stored) return std::unexpected(std::move(stored.error()));
     pair.mine = std::move(*values);
     line_up(pair, other.shape, *stored);

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "model/model.h"
@@ -33,8 +34,16 @@ struct NetPairs {
   bool renamed = false;
 };
 
+// Can it be paired: floats that are decoded, and not too many of them?
+bool is_net_tensor(const TensorEntry& entry);
+
+// All values in stored order. Problems are those of reading.
+Result<std::vector<float>> net_values(const Model& model, std::size_t tensor);
+
 // Pairs floating tensors only. Reads both models whole, a pair at a time, and keeps both in memory:
 // tensors of more than 2²⁴ values are left alone, and none is paired beyond 2²⁶ in all.
-Result<NetPairs> pair_tensors(const Model& subject, const Model& base);
+// `known` are {subject's, base's} that are pairs whatever they are called.
+Result<NetPairs> pair_tensors(const Model& subject, const Model& base,
+                              const std::vector<std::pair<std::size_t, std::size_t>>& known = {});
 
 }  // namespace pedigree

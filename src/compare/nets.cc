@@ -10,6 +10,7 @@
 #include "compare/bounds.h"
 #include "compare/dense.h"
 #include "compare/kind.h"
+#include "compare/net_folding.h"
 #include "compare/net_kernels.h"
 #include "compare/origin.h"
 #include "compare/search.h"
@@ -243,13 +244,32 @@ class NetComparer {
   NetFindings found_;
 };
 
+void name_computed(const ComputedNets& computed, NetFindings& found) {
+  if (found.relation.empty()) return;
+  found.transforms.insert(found.transforms.end(), computed.transforms.begin(),
+                          computed.transforms.end());
+  for (Evidence& evidence : found.evidence) {
+    if (computed.agreeing == 0 || evidence.statistic != "equal-tensors/1") continue;
+    evidence.because += fmt::format(
+        " {} of them were computed from what one side stores, and are the other's but for "
+        "rounding.",
+        computed.agreeing);
+  }
+}
+
 }  // namespace
 
 Result<NetFindings> compare_nets(const Model& subject, const Model& base,
                                  const CompareOptions& options) {
-  auto pairs = pair_tensors(subject, base);
+  const auto computed = computed_nets(subject, base);
+  if (!computed) return std::unexpected(computed.error());
+  const Model& mine = computed->subject ? *computed->subject : subject;
+  const Model& theirs = computed->base ? *computed->base : base;
+  auto pairs = pair_tensors(mine, theirs, computed->pairs);
   if (!pairs) return std::unexpected(std::move(pairs.error()));
-  return NetComparer(subject, base, std::move(*pairs), options).find();
+  NetFindings found = NetComparer(mine, theirs, std::move(*pairs), options).find();
+  name_computed(*computed, found);
+  return found;
 }
 
 }  // namespace pedigree

@@ -117,7 +117,9 @@ class ConfigCheck {
       const auto means = config_.kv_heads || unusable("kv heads") || config_.head_dim
                              ? config_.kv_heads
                              : config_.heads;
-      check("kv heads", means, built_.kv_heads);
+      // Compressed keys are made into as many heads as there are; GGUF files count their one
+      // source.
+      if (!roles_.has("attn.kv_a")) check("kv heads", means, built_.kv_heads);
       check("head size", config_.head_dim, built_.head_dim);
       return;
     }

@@ -312,6 +312,7 @@ bool varies_by_layer(Symbol symbol) {
     case Symbol::head_dim:
     case Symbol::heads:
     case Symbol::kv_heads:
+    case Symbol::head_keys:
     case Symbol::kernel:
     case Symbol::inputs:
     case Symbol::patch:
@@ -323,6 +324,7 @@ bool varies_by_layer(Symbol symbol) {
     case Symbol::q_rank:
     case Symbol::kv_rank:
     case Symbol::kv_in:
+    case Symbol::head_ranks:
     case Symbol::ffn:
     case Symbol::experts:
     case Symbol::shared_ffn:

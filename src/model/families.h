@@ -43,6 +43,8 @@ enum class Symbol {
   q_rank,      // of compressed queries
   kv_rank,     // of compressed keys and values
   kv_in,       // kv_rank and the keys that all heads share
+  head_keys,   // of plain_keys, a head's
+  head_ranks,  // kv_rank, once for each head
   ffn,
   experts,
   shared_ffn,  // of the expert for every token
@@ -68,6 +70,8 @@ bool varies_by_layer(Symbol symbol);
 struct SizeTerm {
   std::uint64_t coefficient = 1;
   Symbol symbol = Symbol::hidden;
+
+  bool operator==(const SizeTerm&) const = default;
 };
 
 // "3hidden", "q+2kv": a sum of multiples of symbols.
@@ -98,8 +102,11 @@ struct FamilyTensor {
   bool stacked = false;  // [experts, out, in]: `shape` has three sizes
   bool flat = false;     // stacked, and the first two axes are stored as one
   bool paired = false;   // rows of heads in pairs (CanonicalTensor::paired_heads)
-  float added = 0;       // CanonicalTensor::added
-  int stack = 0;         // of layers: an encoder's, the decoder's behind it
+  bool by_head = false;  // its out axis may be stored as two: [heads, out of a head, in]
+  // Each head's matrix is stored as [in, out]; `shape` has all heads' inputs first.
+  bool turned_heads = false;
+  float added = 0;  // CanonicalTensor::added
+  int stack = 0;    // of layers: an encoder's, the decoder's behind it
 };
 
 struct Family {

@@ -5,6 +5,8 @@
 #include <map>
 #include <numeric>
 #include <ranges>
+#include <set>
+#include <string>
 #include <string_view>
 #include <tuple>
 
@@ -48,8 +50,14 @@ std::vector<std::uint64_t> axes_of(std::span<const std::uint64_t> shape, const F
   return axes;
 }
 
-// The shape that a family's sizes are of: where experts lie flat, in a matrix each.
+// The shape that a family's sizes are of: where experts lie flat, in a matrix each; where heads
+// have an axis of their own, behind each other.
 Shape shape_as(const Shape& stored, const FamilyTensor& as, std::optional<std::uint64_t> experts) {
+  if (as.by_head && stored.size() == as.shape.size() + 1) {
+    Shape joined(stored.begin() + 1, stored.end());
+    if (__builtin_mul_overflow(stored[0], stored[1], &joined[0])) joined.clear();
+    return joined;
+  }
   if (!as.flat || stored.size() != 2) return stored;
   if (!experts || *experts == 0 || stored[0] % *experts != 0) return {};
   return {*experts, stored[0] / *experts, stored[1]};
@@ -146,7 +154,66 @@ bool take_turns(CanonicalTensor& part, Turns turns, const HeadCounts& counts) {
   return true;
 }
 
+// From all heads' inputs × a head's outputs to the matrix that the heads make together.
+bool turn_heads(CanonicalTensor& tensor, const Sizes& sizes) {
+  const std::uint64_t inputs = sizes.find(Symbol::kv_rank, tensor.layer).value_or(0);
+  if (inputs == 0 || tensor.rows == 0 || tensor.rows % inputs != 0) return false;
+  tensor.transposed = true;
+  tensor.run = tensor.cols;
+  tensor.rows = tensor.rows / inputs * tensor.cols;
+  tensor.cols = inputs;
+  tensor.transforms.emplace_back("split-mla-kv");
+  return true;
+}
+
+// Forks write fused matrices and beside them what they split these into.
+void drop_derived(const std::map<std::size_t, const FamilyTensor*>& known,
+                  std::vector<CanonicalTensor>& canonical) {
+  const auto place = [](const CanonicalTensor& tensor) {
+    return std::tuple(tensor.layer, tensor.role, tensor.expert);
+  };
+  std::set<std::tuple<int, std::string, int>> fused;
+  for (const CanonicalTensor& tensor : canonical) {
+    if (!known.at(tensor.tensor)->parts.empty()) fused.emplace(place(tensor));
+  }
+  std::erase_if(canonical, [&](const CanonicalTensor& tensor) {
+    return known.at(tensor.tensor)->by_head && fused.contains(place(tensor));
+  });
+}
+
+// Of one layer, as far as they are stacks.
+struct ExpertStacks {
+  MatchedTensor* gate = nullptr;
+  MatchedTensor* up = nullptr;
+  MatchedTensor* down = nullptr;
+};
+
+std::map<int, ExpertStacks> stacks_by_layer(std::span<MatchedTensor> matched) {
+  std::map<int, ExpertStacks> layers;
+  for (MatchedTensor& one : matched) {
+    if (!one.as->stacked || !one.as->parts.empty()) continue;
+    if (one.as->role == "moe.gate") layers[one.layer].gate = &one;
+    if (one.as->role == "moe.up") layers[one.layer].up = &one;
+    if (one.as->role == "moe.down") layers[one.layer].down = &one;
+  }
+  return layers;
+}
+
 }  // namespace
+
+void put_experts_right(std::span<const StoredTensor> stored, std::span<MatchedTensor> matched) {
+  for (const auto& [unused, stacks] : stacks_by_layer(matched)) {
+    const auto& [gate, up, down] = stacks;
+    if (gate == nullptr || up == nullptr || down == nullptr) continue;
+    const auto shape = [&](const MatchedTensor& one) { return stored[one.tensor].entry.shape; };
+    const std::vector<std::uint64_t> own = shape(*gate);
+    if (own.size() != 3 || own[1] == own[2] || gate->as->shape != up->as->shape) continue;
+    const std::vector<std::uint64_t> turned = {own[0], own[2], own[1]};
+    if (shape(*up) != turned || shape(*down) != own) continue;
+    std::swap(up->as, down->as);
+    up->misnamed = down->misnamed = true;
+  }
+}
 
 // First from axes that are one size alone, then from sums with one size still unknown.
 Sizes::Sizes(std::span<const StoredTensor> stored, std::span<const MatchedTensor> matched) {
@@ -259,8 +326,11 @@ std::vector<CanonicalTensor> canonical_tensors(std::span<const StoredTensor> sto
       std::swap(canonical.rows, canonical.cols);
       canonical.transforms.emplace_back("transpose");
     }
+    if (one.misnamed) canonical.transforms.emplace_back("swap-up-down");
     if (canonical.added != 0) canonical.transforms.emplace_back("norm-plus-one");
-    if (one.as->stacked) {
+    if (one.as->turned_heads) {
+      if (turn_heads(canonical, sizes)) result.push_back(std::move(canonical));
+    } else if (one.as->stacked) {
       add_experts(result, canonical, shape, one, sizes);
     } else if (one.as->parts.empty()) {
       result.push_back(std::move(canonical));
@@ -282,6 +352,7 @@ void set_row_orders(std::span<const MatchedTensor> matched, const HeadCounts& co
     const FamilyTensor& as = *known.at(tensor.tensor);
     return as.turns != Turns::none && !take_turns(tensor, as.turns, counts);
   });
+  drop_derived(known, canonical);
   for (CanonicalTensor& tensor : canonical) {
     if (!known.at(tensor.tensor)->paired) continue;
     const std::uint64_t heads = tensor.role.starts_with("attn.q") ? counts.heads : counts.kv_heads;

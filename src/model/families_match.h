@@ -21,7 +21,13 @@ struct MatchedTensor {
   const FamilyTensor* as = nullptr;
   int layer = -1;
   int expert = -1;
+  bool misnamed = false;  // it carries the name of another of its layer
 };
+
+// Ollama's converter of Mixtral writes the experts' w2 as up and w3 as down
+// (convert/convert_mixtral.go): where the shape of the gate beside them says so, the two change
+// places. Experts as wide as the model show nothing, and are left as they are.
+void put_experts_right(std::span<const StoredTensor> stored, std::span<MatchedTensor> matched);
 
 // The sizes a set of matched tensors agrees on, each by majority: a tensor that
 // carries another's name is outvoted. A tie leaves the size unknown.

@@ -135,28 +135,30 @@ std::vector<Candidate> candidates_by_name(std::span<const StoredTensor> stored,
 // Which of the tensors a family's names mean have the shapes it gives them.
 class ShapesConfirmed {
  public:
-  ShapesConfirmed(std::span<const StoredTensor> stored, std::span<const WrappedMatch> unique)
-      : stored_(stored), sizes_(stored, matched_of(unique)) {}
+  ShapesConfirmed(std::span<const StoredTensor> stored, std::span<const MatchedTensor> by_name)
+      : stored_(stored), sizes_(stored, by_name) {}
 
   bool operator()(const MatchedTensor& matched) const {
     return sizes_.confirms(matched, stored_[matched.tensor]);
   }
 
  private:
-  static std::vector<MatchedTensor> matched_of(std::span<const WrappedMatch> unique) {
-    std::vector<MatchedTensor> matched;
-    matched.reserve(unique.size());
-    for (const WrappedMatch& match : unique) matched.push_back(match.matched);
-    return matched;
-  }
-
   std::span<const StoredTensor> stored_;
   Sizes sizes_;
 };
 
+std::vector<MatchedTensor> matched_of(std::span<const WrappedMatch> unique) {
+  std::vector<MatchedTensor> matched;
+  matched.reserve(unique.size());
+  for (const WrappedMatch& match : unique) matched.push_back(match.matched);
+  return matched;
+}
+
+// `by_name` goes with `unique`, one by one.
 template <class IsBelieved>
 FamilyMatch match_of(const Candidate& candidate, std::span<const StoredTensor> stored,
-                     std::span<const WrappedMatch> unique, const IsBelieved& is_believed) {
+                     std::span<const WrappedMatch> unique, std::span<const MatchedTensor> by_name,
+                     const IsBelieved& is_believed) {
   const Family& family = *candidate.spelling;
 
   const Whole whole(stored);
@@ -164,12 +166,12 @@ FamilyMatch match_of(const Candidate& candidate, std::span<const StoredTensor> s
   std::uint64_t bytes = 0;
   for (const std::size_t i : candidate.names.buffers) bytes += stored[i].entry.extent.size();
   std::set<std::string> wrappers;
-  for (const WrappedMatch& match : unique) {
-    const StoredTensor& tensor = stored[match.matched.tensor];
-    if (!is_believed(match.matched)) continue;
+  for (std::size_t i = 0; i < unique.size(); ++i) {
+    const StoredTensor& tensor = stored[by_name[i].tensor];
+    if (!is_believed(by_name[i])) continue;
     bytes += tensor.entry.extent.size();
-    result.matched.push_back(match.matched);
-    if (!match.wrapper.empty()) wrappers.insert(match.wrapper);
+    result.matched.push_back(by_name[i]);
+    if (!unique[i].wrapper.empty()) wrappers.insert(unique[i].wrapper);
   }
   result.wrappers.assign(wrappers.begin(), wrappers.end());
   result.count_share = share(result.matched.size() + candidate.names.buffers.size(), whole.tensors);
@@ -181,7 +183,9 @@ FamilyMatch match_of(const Candidate& candidate, std::span<const StoredTensor> s
 FamilyMatch match_shapes(const Candidate& candidate, std::span<const StoredTensor> stored,
                          std::span<const CoreName> names) {
   const std::vector<WrappedMatch> unique = without_doubles(candidate.names.tensors, names);
-  return match_of(candidate, stored, unique, ShapesConfirmed(stored, unique));
+  std::vector<MatchedTensor> by_name = matched_of(unique);
+  put_experts_right(stored, by_name);
+  return match_of(candidate, stored, unique, by_name, ShapesConfirmed(stored, by_name));
 }
 
 bool says_type(const ConfigFacts& config, const Family& family) {
@@ -259,7 +263,8 @@ std::vector<FamilyMatch> rank_families_by_names(std::span<const StoredTensor> na
                                                 const ConfigFacts& config) {
   return ranked(named, config, [&](const Candidate& candidate, std::span<const CoreName> names) {
     const std::vector<WrappedMatch> unique = without_doubles(candidate.names.tensors, names);
-    return match_of(candidate, named, unique, [](const MatchedTensor&) { return true; });
+    return match_of(candidate, named, unique, matched_of(unique),
+                    [](const MatchedTensor&) { return true; });
   });
 }
 

@@ -14,7 +14,7 @@ namespace {
 using Names = std::pair<std::string_view, std::string_view>;
 
 // Role to name, within the layer where it is a layer's; experts' without "_exps".
-constexpr std::array<Names, 38> names = {{
+constexpr std::array<Names, 40> names = {{
     {"embed.tokens", "token_embd"},
     {"embed.positions", "position_embd"},
     {"embed.types", "token_types"},
@@ -34,6 +34,8 @@ constexpr std::array<Names, 38> names = {{
     {"attn.kv_a", "attn_kv_a_mqa"},
     {"attn.kv_a.norm", "attn_kv_a_norm"},
     {"attn.k_b+attn.v_b", "attn_kv_b"},
+    {"attn.k_b", "attn_k_b"},
+    {"attn.v_b", "attn_v_b"},
     {"attn.sinks", "attn_sinks"},
     {"attn.sub_norm", "attn_sub_norm"},
     {"attn.post_norm", "post_attention_norm"},
@@ -141,10 +143,31 @@ void add_experts(const FamilyTensor& tensor, const Family& family, std::string_v
   gguf.tensors.push_back(std::move(single));
 }
 
+// What makes keys and values of compressed ones: fused as in the family's own files, or, since
+// 2025, a matrix of each head for either, that of keys turned round (llama.cpp,
+// conversion/deepseek.py). Forks write both.
+void add_compressed(const FamilyTensor& fused, const Family& family, Family& gguf) {
+  FamilyTensor whole = renamed(fused, family, name_of(fused, family));
+  whole.optional = true;
+  gguf.tensors.push_back(std::move(whole));
+  for (const FamilyTensor& part : split(fused)) {
+    FamilyTensor apart = renamed(part, family, name_of(part, family));
+    apart.optional = true;
+    apart.by_head = true;
+    if (part.role == "attn.k_b") {
+      apart.turned_heads = true;
+      apart.shape = {{{.symbol = Symbol::head_ranks}}, {{.symbol = Symbol::head_keys}}};
+    }
+    gguf.tensors.push_back(std::move(apart));
+  }
+}
+
 void add(const FamilyTensor& tensor, const Family& family, Family& gguf) {
   const std::string_view name = name_of(tensor, family);
   if (name.empty()) return;
-  if (tensor.per_expert || tensor.stacked) {
+  if (roles_of(tensor) == "attn.k_b+attn.v_b") {
+    add_compressed(tensor, family, gguf);
+  } else if (tensor.per_expert || tensor.stacked) {
     add_experts(tensor, family, name, gguf);
   } else {
     gguf.tensors.push_back(renamed(tensor, family, name));

@@ -40,8 +40,10 @@ HeadCounts of_size(const RoleTable& roles, std::uint64_t head_dim) {
   return counts;
 }
 
-bool agrees(const ConfigFacts& config, const HeadCounts& counts) {
+bool agrees(const RoleTable& roles, const ConfigFacts& config, const HeadCounts& counts) {
   if (config.heads && *config.heads != counts.heads) return false;
+  // One head's worth of compressed keys, that GGUF files of 2025 count, is no head of keys.
+  if (roles.has("attn.kv_a")) return true;
   if (config.kv_heads) return *config.kv_heads == counts.kv_heads;
   // Said to be as many as query heads, unless the size of a head was said as well.
   return !config.heads || config.head_dim || counts.kv_heads == counts.heads;
@@ -64,7 +66,7 @@ HeadCounts head_counts(const RoleTable& roles, const ConfigFacts& config) {
   const std::uint64_t shared_out = divides(declared, queries) ? queries / declared : 0;
   for (const std::uint64_t size : {config.head_dim.value_or(0), shared_out}) {
     const HeadCounts counts = of_size(roles, size);
-    if (fit(roles, counts) && agrees(config, counts)) return counts;
+    if (fit(roles, counts) && agrees(roles, config, counts)) return counts;
   }
   return {};
 }

@@ -144,6 +144,9 @@ class UnpackedView {
       const Place& place = places_[tensor.tensor];
       tensor.tensor = place.tensor;
       tensor.packed = place.packed;
+      if (place.packed && info_.packed[*place.packed].packing->normalises) {
+        tensor.transforms.emplace_back("weight-norm");
+      }
       if (place.packed && info_.packed[*place.packed].transposed) {
         tensor.transposed = !tensor.transposed;
       }

@@ -1,12 +1,14 @@
 #include "model/weights.h"
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
 
 #include "base/problem.h"
 #include "model/packings/packed_matrix.h"
+#include "model/packings/packings.h"
 #include "tensor/block_steps.h"
 
 namespace pedigree {
@@ -279,6 +281,44 @@ Result<std::vector<float>> read_submatrix(StoredMatrix& matrix, const CanonicalT
   return values;
 }
 
+bool is_by_head(const CanonicalTensor& tensor) { return tensor.run != 0 && tensor.period == 0; }
+
+// The matrix [in, out] of one head.
+CanonicalTensor head_of(const CanonicalTensor& tensor, std::uint64_t head) {
+  CanonicalTensor one = tensor;
+  one.rows = std::exchange(one.run, 0);
+  one.first_col = head * tensor.cols;
+  return one;
+}
+
+Result<std::vector<float>> read_matrix(const Model& model, const CanonicalTensor& tensor,
+                                       std::span<const std::uint64_t> rows,
+                                       std::span<const std::uint64_t> cols,
+                                       StoredMatrix::What what = StoredMatrix::What::values) {
+  if (!is_by_head(tensor)) {
+    StoredMatrix matrix(model, tensor, what);
+    return read_submatrix(matrix, tensor, rows, cols);
+  }
+  std::map<std::uint64_t, std::vector<std::size_t>> slots;  // by head
+  for (std::size_t slot = 0; slot < rows.size(); ++slot)
+    slots[rows[slot] / tensor.run].push_back(slot);
+  std::vector<float> values(rows.size() * cols.size());
+  for (const auto& [head, places] : slots) {
+    std::vector<std::uint64_t> own;
+    own.reserve(places.size());
+    for (const std::size_t slot : places) own.push_back(rows[slot] % tensor.run);
+    const CanonicalTensor one = head_of(tensor, head);
+    StoredMatrix matrix(model, one, what);
+    const auto part = read_submatrix(matrix, one, own, cols);
+    if (!part) return part;
+    for (std::size_t i = 0; i < places.size(); ++i) {
+      std::ranges::copy(std::span(*part).subspan(i * cols.size(), cols.size()),
+                        std::span(values).subspan(places[i] * cols.size()).begin());
+    }
+  }
+  return values;
+}
+
 }  // namespace
 
 Result<std::vector<float>> read_rows(const Model& model, const CanonicalTensor& tensor,
@@ -304,22 +344,21 @@ Result<std::vector<float>> read_rows(const Model& model, const CanonicalTensor& 
 Result<std::vector<float>> read_block(const Model& model, const CanonicalTensor& tensor,
                                       std::span<const std::uint64_t> rows,
                                       std::span<const std::uint64_t> cols) {
-  StoredMatrix matrix(model, tensor);
-  auto values = read_submatrix(matrix, tensor, rows, cols);
+  auto values = read_matrix(model, tensor, rows, cols);
   if (values) take_off(tensor.added, *values);
   return values;
 }
 
 bool has_steps(const Model& model, const CanonicalTensor& tensor) {
-  return tensor.packed || has_block_steps(model.type_of(tensor));
+  const bool is_quantised = tensor.packed && !model.packed[*tensor.packed].packing->normalises;
+  return is_quantised || has_block_steps(model.type_of(tensor));
 }
 
 Result<std::vector<float>> read_block_steps(const Model& model, const CanonicalTensor& tensor,
                                             std::span<const std::uint64_t> rows,
                                             std::span<const std::uint64_t> cols) {
   check(has_steps(model, tensor), "steps of a matrix that is not quantised");
-  StoredMatrix matrix(model, tensor, StoredMatrix::What::steps);
-  return read_submatrix(matrix, tensor, rows, cols);
+  return read_matrix(model, tensor, rows, cols, StoredMatrix::What::steps);
 }
 
 Result<std::vector<float>> read_all(const Model& model, const CanonicalTensor& tensor) {

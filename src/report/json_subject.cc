@@ -143,7 +143,7 @@ OrderedJson json_part(const CanonicalTensor& part) {
   if (part.first_col > 0) out["first_col"] = part.first_col;
   if (part.run > 0) {
     out["run"] = part.run;
-    out["period"] = part.period;
+    if (part.period > 0) out["period"] = part.period;
   }
   if (!part.transforms.empty()) out["transforms"] = json_texts(part.transforms);
   return out;

@@ -32,8 +32,14 @@ constexpr std::array transforms = {
                          "behind each other, in one tensor."},
     Transform{.name = "split-gate-up-interleave",
               .meaning = "One side stores rows of gate and up in turn, in one tensor."},
+    Transform{.name = "split-mla-kv",
+              .meaning = "What makes keys of compressed ones is a matrix of each head on one side, "
+                         "turned round and apart from what makes values, as in GGUF files."},
     Transform{.name = "stack-experts",
               .meaning = "One side stores the matrices of all experts in one tensor."},
+    Transform{.name = "swap-up-down",
+              .meaning = "One side has the experts' up and down matrices under each other's names, "
+                         "as one converter of Mixtral models writes them; their shapes tell."},
     Transform{.name = "rope-permute",
               .meaning =
                   "The rows of queries and keys stand in rotary pairs on one side, as in GGUF "
@@ -43,6 +49,15 @@ constexpr std::array transforms = {
                          "that several queries share."},
     Transform{.name = "norm-plus-one",
               .meaning = "Norm gains are stored plus one on one side and as learnt on the other."},
+    Transform{.name = "drop-duplicate",
+              .meaning = "One side stores the output head although it repeats the token embedding; "
+                         "the other leaves it out."},
+    Transform{.name = "weight-norm",
+              .meaning = "One side stores matrices as directions and lengths (weight "
+                         "normalisation), the other as they are."},
+    Transform{.name = "bn-fold",
+              .meaning = "One side has batch norms behind its convolutions; on the other they were "
+                         "multiplied into the kernels, as exporters do."},
     Transform{.name = "neuron-permute",
               .meaning = "Feed-forward neurons stand in another order. Each takes its inputs and "
                          "outputs along, so the model computes what it computed."},

@@ -85,8 +85,9 @@ def transforms_between(family, own):
         made.add("stack-experts")
     turns = {"heads": "split-head-interleave", "kv_heads": "split-group-interleave",
              "rows": "split-gate-up-interleave"}
-    kept = ("attn.k_b",)  # take turns in both
-    made |= {turns[t.turns] for t in own if t.turns and t.roles()[0][0] not in kept}
+    made |= {turns[t.turns] for t in own if t.turns}
+    if any(role == "attn.k_b" for t in own for role, _ in t.roles()):
+        made.add("split-mla-kv")
     return made
 
 

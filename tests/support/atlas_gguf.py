@@ -11,7 +11,7 @@ KIND = gguf.MODEL_TENSOR
 PARTS = {"attn.q": KIND.ATTN_Q, "attn.k": KIND.ATTN_K, "attn.v": KIND.ATTN_V,
          "ffn.gate": KIND.FFN_GATE, "ffn.up": KIND.FFN_UP, "moe.gate": KIND.FFN_GATE_EXP,
          "moe.up": KIND.FFN_UP_EXP, "moe.shared.gate": KIND.FFN_GATE_SHEXP,
-         "moe.shared.up": KIND.FFN_UP_SHEXP}
+         "moe.shared.up": KIND.FFN_UP_SHEXP, "attn.k_b": KIND.ATTN_K_B, "attn.v_b": KIND.ATTN_V_B}
 # What converters rename before they look a name up.
 ALIASES = {"e_score_correction_bias": "e_score_correction.bias", "gate_up_proj_bias": "x",
            "self_attn.sinks": "self_attn.sinks.weight", "mlp.experts.down_proj": "mlp.experts.down_proj.weight",
@@ -63,13 +63,35 @@ def converted_role(family, role, values):
     return values
 
 
-def converted(family, tensors, values, architecture):
+def by_head(role, values):
+    """What makes keys or values of compressed ones, a matrix of each head: conversion/deepseek.py."""
+    heads = values.reshape(HEADS, -1, values.shape[1])
+    return heads.swapaxes(1, 2) if role == "attn.k_b" else heads
+
+
+def fused_by_head(parts):
+    """kv_b as the model's own code and older files have it."""
+    width = parts[0].shape[1]
+    heads = [part.reshape(HEADS, -1, width) for part in parts]
+    return np.concatenate(heads, axis=1).reshape(-1, width)
+
+
+def converted(family, tensors, values, architecture, fuse_kv_b=False):
     """({name: stored values}, the canonical keys they hold)"""
     names, stored, held = Names(architecture), {}, []
     splits = family["gguf"].get("splits", [])
     for tensor in tensors:
         roles = [role for role, _ in tensor.roles()]
         fused = "+".join(role.removesuffix(".bias") for role in roles)
+        if fused == "attn.k_b+attn.v_b":
+            keys = [(role, tensor.layer, -1) for role in roles]
+            parts = [values[key] for key in keys]
+            held += keys
+            made = {None: fused_by_head(parts)} if fuse_kv_b else {
+                role: by_head(role, part) for role, part in zip(roles, parts)}
+            stored.update({names.of(tensor) if role is None else names.of_part(role, tensor): part
+                           for role, part in made.items()})
+            continue
         groups = [[role] for role in roles] if fused in splits else [roles]
         for group in groups:
             apart = len(group) < len(roles)
@@ -80,9 +102,6 @@ def converted(family, tensors, values, architecture):
             for expert in tensor.experts:
                 keys = [(role, tensor.layer, expert) for role in group]
                 made = [converted_role(family, key[0], values[key]) for key in keys]
-                if fused == "attn.k_b+attn.v_b":  # heads stay in turn
-                    made = [np.concatenate([m.reshape(HEADS, -1, m.shape[1]) for m in made], axis=1)
-                            .reshape(-1, made[0].shape[1])]
                 whole.append(np.concatenate(made))
                 held += keys
             stored[name] = np.stack(whole) if len(whole) > 1 else whole[0]
@@ -96,7 +115,9 @@ def write(family, stored, architecture, path):
     writer.add_feed_forward_length(SIZES["ffn"])
     writer.add_head_count(HEADS)
     writer.add_vocab_size(SIZES["vocab"])
-    if has_key_heads(family):
+    if any(name.endswith("attn_k_b.weight") for name in stored):
+        writer.add_head_count_kv(1)  # the compressed keys, as converters of 2025 count them
+    elif has_key_heads(family):
         writer.add_head_count_kv(KV_HEADS)
     if "moe." in str(family["layer"]):
         writer.add_expert_count(SIZES["experts"])

@@ -18,5 +18,7 @@ extern const Packing mx_blocks;
 extern const Packing modelopt;
 extern const Packing scaled_floats;
 extern const Packing scaled_integers;
+extern const Packing weight_norm;
+extern const Packing weight_norm_parametrised;
 
 }  // namespace pedigree::packings

@@ -7,6 +7,8 @@
 
 #include "base/text.h"
 #include "model/model.h"
+#include "model/packings/line_lengths.h"
+#include "model/packings/packings.h"
 
 namespace pedigree {
 namespace {
@@ -107,6 +109,8 @@ class PackedReader::State {
       nested_ = &*matrix.nested;
       nested_scales_ = std::make_unique<FieldReader>(model, matrix.nested->scales);
     }
+    if (matrix.packing != nullptr && matrix.packing->normalises)
+      lengths_ = std::make_unique<LineLengths>(model, matrix);
     table_ = matrix.table;
   }
 
@@ -232,6 +236,7 @@ class PackedReader::State {
   std::optional<Problem> read_run(std::uint64_t row, std::uint64_t col, std::span<float> out,
                                   What what) {
     if (auto problem = codes_.read(row, col, out)) return problem;
+    if (lengths_) return lengths_->scale(row * matrix_.codes.cols + col, out);
     run_.assign(out.begin(), out.end());
     scales_.assign(out.size(), 1);
     zeros_.assign(out.size(), 0);
@@ -305,6 +310,7 @@ class PackedReader::State {
   std::string groups_name_;
   const PackedMatrix::Nested* nested_ = nullptr;
   std::unique_ptr<FieldReader> nested_scales_;
+  std::unique_ptr<LineLengths> lengths_;
   bool prepared_ = false;
   float tensor_scale_ = 1;
   float largest_ = 0;  // value of a code

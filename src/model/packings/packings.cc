@@ -15,12 +15,21 @@
 namespace pedigree {
 namespace {
 
-constexpr std::array table = {
-    &packings::gptq,           &packings::awq,       &packings::bnb_4bit,
-    &packings::bnb_int8,       &packings::ct_packed, &packings::ct_nvfp4,
-    &packings::ct_mxfp4,       &packings::mlx,       &packings::hqq,
-    &packings::mx_blocks,      &packings::modelopt,  &packings::scaled_floats,
-    &packings::scaled_integers};
+constexpr std::array table = {&packings::gptq,
+                              &packings::awq,
+                              &packings::bnb_4bit,
+                              &packings::bnb_int8,
+                              &packings::ct_packed,
+                              &packings::ct_nvfp4,
+                              &packings::ct_mxfp4,
+                              &packings::mlx,
+                              &packings::hqq,
+                              &packings::mx_blocks,
+                              &packings::modelopt,
+                              &packings::scaled_floats,
+                              &packings::scaled_integers,
+                              &packings::weight_norm,
+                              &packings::weight_norm_parametrised};
 
 constexpr std::string_view code = "packed-tensor";
 constexpr std::uint64_t small_bytes = 4096;

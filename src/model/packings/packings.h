@@ -77,6 +77,10 @@ struct Packing {
   // matrix, its `name` where it is the module's weight, and sizes are seen to by the caller.
   std::optional<PackedMatrix> (*recognise)(PackedParts& parts,
                                            const QuantizerFacts& declared) = nullptr;
+
+  // Nothing is quantised: codes are directions, and `scale` holds the lengths of the values that
+  // share a number of it (line_lengths.h).
+  bool normalises = false;
 };
 
 std::span<const Packing* const> known_packings();

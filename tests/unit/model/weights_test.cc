@@ -313,5 +313,19 @@ TEST_CASE("an empty tensor gives no values and no problem") {
               }).has_value());
 }
 
+// Head 0 is stored as [0 1; 2 3; 4 5], head 1 as [6 7; 8 9; 10 11]: inputs × outputs.
+TEST_CASE("matrices of heads that are turned round read as the matrix they make together") {
+  const Model model = counting({6, 2});
+  CanonicalTensor tensor = as_stored(4, 3);
+  tensor.transposed = true;
+  tensor.run = 2;
+  CHECK(read_all(model, tensor).value() == Floats{0, 2, 4, 1, 3, 5, 6, 8, 10, 7, 9, 11});
+  const Indices rows = {3, 0, 1};
+  const Indices cols = {2, 0};
+  CHECK(read_block(model, tensor, rows, cols).value() == Floats{11, 7, 4, 0, 5, 1});
+  CHECK(read_rows(model, tensor, rows).value() == Floats{7, 9, 11, 0, 2, 4, 1, 3, 5});
+  CHECK_FALSE(tensor.is_plain());
+}
+
 }  // namespace
 }  // namespace pedigree
