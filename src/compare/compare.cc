@@ -135,6 +135,8 @@ class Comparer {
     result_.verdict.stage = found.stage;
     result_.verdict.log10_p = found.log10_p;
     result_.verdict.coverage = found.coverage;
+    result_.verdict.power_cosine = found.power_cosine;
+    result_.verdict.power_in_place = found.power_cosine.has_value();
     of_nets_ = true;
     return true;
   }

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
+#include <string_view>
 #include <vector>
 
 #include "compare/net_tensors.h"
@@ -10,9 +12,22 @@
 
 namespace pedigree {
 
+// Which axes of a kernel number its outputs and inputs.
+struct KernelAxes {
+  bool outputs_last = false;
+  std::uint64_t outputs = 0;
+  std::uint64_t inputs = 0;
+};
+
+// Sizes of the vectors beside the kernels, which tell how kernels lie.
+std::set<std::uint64_t> vector_sizes(const NetPairs& pairs);
+KernelAxes axes_of(const NetPair& pair, const std::set<std::uint64_t>& vectors);
+bool may_be_recurrent(std::string_view name);
+
 // A hidden kernel: up to 256 of its channels, evenly spread, × what each of them reads.
 struct Kernel {
   std::uint64_t channels = 0;
+  std::uint64_t inputs = 0;
   Matrix mine = {};
   Matrix theirs = {};
 
@@ -35,7 +50,8 @@ bool are_finite(const NetPair& pair);
 // Equal in both, over several channels and not computed: what training leaves when it is kept
 // from a part of a net.
 std::vector<const NetPair*> frozen_kernels(const NetPairs& pairs);
-bool is_gain(const TensorEntry& entry, const NetPair& pair);
+// A matrix that is much alike in both and no table: something is shared, whatever the channels say.
+bool is_alike(const NetPair& pair);
 double relative_delta(const NetPair& pair);
 
 }  // namespace pedigree
