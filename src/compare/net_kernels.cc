@@ -136,10 +136,58 @@ std::vector<Kernel> hidden_kernels(const Model& subject, const NetPairs& pairs) 
   return kernels;
 }
 
-std::map<std::uint64_t, std::vector<const Kernel*>> grouped(const std::vector<Kernel>& kernels) {
-  std::map<std::uint64_t, std::vector<const Kernel*>> groups;
-  for (const Kernel& kernel : kernels) groups[kernel.channels].push_back(&kernel);
+namespace {
+
+using Sizes = std::vector<std::uint64_t>;
+
+bool is_among(const Sizes& sizes, std::uint64_t size) {
+  return std::ranges::find(sizes, size) != sizes.end();
+}
+
+// Of the groups of so many channels, which may a kernel with so many inputs read? As many; else
+// several positions of each.
+bool may_read(std::uint64_t inputs, std::uint64_t channels, const Sizes& sizes) {
+  if (is_among(sizes, inputs)) return inputs == channels;
+  return inputs % channels == 0;
+}
+
+std::vector<std::vector<const Kernel*>> in_order(const std::vector<Kernel>& kernels,
+                                                 const Sizes& sizes) {
+  std::vector<std::vector<const Kernel*>> groups(sizes.size());
+  for (const Kernel& kernel : kernels) {
+    const auto own = std::ranges::find(sizes, kernel.channels);
+    const bool reads_ahead = std::any_of(own, sizes.end(), [&](std::uint64_t channels) {
+      return may_read(kernel.inputs, channels, sizes);
+    });
+    if (!reads_ahead) groups[static_cast<std::size_t>(own - sizes.begin())].push_back(&kernel);
+  }
+  std::erase_if(groups, [](const auto& group) { return group.empty(); });
   return groups;
+}
+
+std::size_t kernels_in(const std::vector<std::vector<const Kernel*>>& groups) {
+  std::size_t count = 0;
+  for (const auto& group : groups) count += group.size();
+  return count;
+}
+
+}  // namespace
+
+// Of three orders the one that keeps most kernels, chosen by sizes alone.
+std::vector<std::vector<const Kernel*>> ordered_groups(const std::vector<Kernel>& kernels) {
+  Sizes as_met;
+  for (const Kernel& kernel : kernels) {
+    if (!is_among(as_met, kernel.channels)) as_met.push_back(kernel.channels);
+  }
+  Sizes ascending = as_met;
+  std::ranges::sort(ascending);
+  const Sizes descending(ascending.rbegin(), ascending.rend());
+  std::vector<std::vector<const Kernel*>> best;
+  for (const Sizes& sizes : {ascending, descending, as_met}) {
+    auto groups = in_order(kernels, sizes);
+    if (best.empty() || kernels_in(groups) > kernels_in(best)) best = std::move(groups);
+  }
+  return best;
 }
 
 Witness witness_of(const std::vector<const Kernel*>& group) {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <set>
 #include <string_view>
 #include <vector>
@@ -40,8 +39,11 @@ struct Kernel {
 // section 2): square ones and recurrent ones. Gates of a recurrent layer make one row a unit.
 std::vector<Kernel> hidden_kernels(const Model& subject, const NetPairs& pairs);
 
-// By number of channels: kernels joined by skips number them alike.
-std::map<std::uint64_t, std::vector<const Kernel*>> grouped(const std::vector<Kernel>& kernels);
+// By number of channels, since kernels joined by skips number them alike. In an order in which no
+// group's kernel reads channels of a later one, nor of its own: given the numberings before, a
+// group's is still as likely as any other, so matches pool as those of independent witnesses
+// (E[∏(Fᵢ)ⱼᵢ] ≤ 1, statistics.md section 3). What reads a later group is left out.
+std::vector<std::vector<const Kernel*>> ordered_groups(const std::vector<Kernel>& kernels);
 
 Witness witness_of(const std::vector<const Kernel*>& group);
 

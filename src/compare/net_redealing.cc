@@ -17,12 +17,12 @@ constexpr double most_work = 4e10;  // multiplications: about a minute
 constexpr std::uint64_t forward_seed = 0x6E6574666F7277ULL;
 constexpr std::uint64_t backward_seed = 0x6E65746261636BULL;
 
-// Decision 19: unrelated nets agreed on at most a quarter of a numbering's channels.
+// Decision 19: unrelated nets agreed on at most a third of one numbering.
 constexpr std::size_t fewest_agreeing = 12;
 constexpr std::size_t fewest_agreeing_in_all = 40;
 constexpr std::size_t fewest_numberings = 2;
-constexpr double least_cosine = 0.5;
-constexpr double most_of_unrelated = 0.3;
+constexpr double least_cosine = 0.7;
+constexpr double most_of_unrelated = 0.4;
 
 // Mean over the units of the evidence a correlation holds under normal noise.
 double score_of(const std::vector<double>& cosines, std::size_t features) {
@@ -80,20 +80,19 @@ class Searcher {
     }
     std::uint64_t tried = 0;
     for (const std::size_t p : kernel.producers) {
-      if (!seen_.maps[p].forward) continue;
+      const std::optional<AxisMap>& channels = seen_.maps[p].forward;
+      if (!channels) continue;
       for (const bool last : layouts(kernel.inputs, kernels_[p].outputs)) {
         ++tried;
-        const AxisMap inputs = spread_over(*seen_.maps[p].forward, kernel.inputs, last);
-        take_rows(k, inputs, p, last);
+        take_rows(k, spread_over(*channels, kernel.inputs, last), p, last);
       }
     }
     seen_.maps[k].tried *= std::max<std::uint64_t>(1, tried);
   }
 
   // By the columns of one kernel that may read these channels.
-  void take_columns(std::size_t k, std::size_t r, bool channels_last) {
+  void take_columns(std::size_t k, std::size_t r, const AxisMap& outputs, bool channels_last) {
     const WiredKernel& reader = kernels_[r];
-    const AxisMap outputs = reader.is_head ? as_stored(reader.outputs) : *seen_.maps[r].backward;
     const Channels way{.count = kernels_[k].outputs, .last = channels_last};
     std::vector<View> views;
     views.push_back(
@@ -114,10 +113,12 @@ class Searcher {
     if (kernels_[k].is_head) return;
     std::uint64_t tried = 0;
     for (const std::size_t r : kernels_[k].readers) {
-      if (!kernels_[r].is_head && !seen_.maps[r].backward) continue;
+      const std::optional<AxisMap> outputs =
+          kernels_[r].is_head ? as_stored(kernels_[r].outputs) : seen_.maps[r].backward;
+      if (!outputs) continue;
       for (const bool last : layouts(kernels_[r].inputs, kernels_[k].outputs)) {
         ++tried;
-        take_columns(k, r, last);
+        take_columns(k, r, *outputs, last);
       }
     }
     seen_.maps[k].tried *= std::max<std::uint64_t>(1, tried);
@@ -259,7 +260,7 @@ double Redealing::log10_chance() const {
 }
 
 bool passes(const ChannelAgreement& agreement) {
-  return agreement.agreeing >= fewest_agreeing && 2 * agreement.agreeing >= agreement.units &&
+  return agreement.agreeing >= fewest_agreeing && 4 * agreement.agreeing >= 3 * agreement.units &&
          agreement.cosine >= least_cosine;
 }
 

@@ -79,8 +79,8 @@ struct Redealing {
   double log10_chance() const;
 };
 
-// By shares alone: nets trained apart on one task were seen to agree on a tenth of their channels,
-// far beyond chance (decision 19), so that no probability is stated.
+// By shares alone: nets trained apart on one task agree far beyond chance (decision 19), so that no
+// probability is stated.
 // Agreement that unrelated nets were never seen to reach, in enough numberings.
 bool are_redealt_copies(const Redealing& seen);
 // One numbering of it.
@@ -89,7 +89,7 @@ bool passes(const ChannelAgreement& agreement);
 bool leaves_doubt(const Redealing& seen);
 
 // Largest share, in hundredths, of a numbering on which nets trained apart agreed (decision 19).
-inline constexpr int seen_of_unrelated = 20;
+inline constexpr int seen_of_unrelated = 34;
 
 double redealing_work(const Wiring& wiring);  // in multiplications
 

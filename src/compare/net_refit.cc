@@ -130,10 +130,30 @@ class Orderer {
     }
   }
 
+  // An axis may have kept its order, or a kernel's rows been matched in a wrong order of inputs.
+  Values nearest(std::size_t k) const {
+    const WiredKernel& kernel = wiring_.kernels[k];
+    std::vector<AxisMap> outputs{outputs_of(wiring_, maps_, k)};
+    if (const auto& backward = seen_.maps[k].backward) outputs.push_back(*backward);
+    outputs.push_back(as_stored(kernel.outputs));
+    Values best;
+    double least = 0;
+    for (const AxisMap& out : outputs) {
+      for (const AxisMap& in : {inputs_of(wiring_, seen_, maps_, k), as_stored(kernel.inputs)}) {
+        Values values = dealt(kernel, out, in);
+        const double distance = relative_distance(kernel.pair->mine, values);
+        if (!best.empty() && distance >= least) continue;
+        least = distance;
+        best = std::move(values);
+        if (least <= rounding) return best;
+      }
+    }
+    return best;
+  }
+
   void deal_kernel(std::size_t k) {
     const WiredKernel& kernel = wiring_.kernels[k];
-    Values values =
-        dealt(kernel, outputs_of(wiring_, maps_, k), inputs_of(wiring_, seen_, maps_, k));
+    Values values = nearest(k);
     bool like = relative_distance(kernel.pair->mine, values) <= rounding;
     if (!like) {
       ScaleFit fit(kernel, values);

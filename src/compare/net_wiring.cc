@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <cctype>
-#include <numeric>
+#include <iterator>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -55,10 +56,9 @@ class Wirer {
     tell_ends();
     put_in_order();
     for (std::size_t k = 0; k < kernels().size(); ++k) link(k);
-    const bool placed = std::ranges::all_of(kernels(), [](const WiredKernel& each) {
-      return (each.is_input || !each.producers.empty()) && (each.is_head || !each.readers.empty());
-    });
-    wiring_.complete = wiring_.complete && placed;
+    wiring_.complete =
+        wiring_.complete &&
+        std::ranges::all_of(kernels(), [&](const WiredKernel& each) { return is_placed(each); });
     return std::move(wiring_);
   }
 
@@ -119,20 +119,42 @@ class Wirer {
     }
   }
 
-  // Always the first kernel that reads what stands before it; heads come last.
+  // Inputs first, heads last; between them always the first that reads what nobody has read
+  // yet, else what stands before it.
   void put_in_order() {
     std::vector<WiredKernel> waiting = std::exchange(kernels(), {});
-    std::ranges::stable_partition(waiting, [](const WiredKernel& each) { return !each.is_head; });
+    std::ranges::stable_partition(waiting, &WiredKernel::is_input);
+    const auto heads = std::ranges::stable_partition(
+        waiting, [](const WiredKernel& each) { return !each.is_head; });
+    std::vector<WiredKernel> last(heads.begin(), heads.end());
+    waiting.erase(heads.begin(), heads.end());
+    std::vector<bool> read;
     while (!waiting.empty()) {
-      auto next = std::ranges::find_if(waiting, [&](const WiredKernel& each) {
-        return each.is_input || std::ranges::any_of(kernels(), [&](const WiredKernel& other) {
-                 return may_read(each, other, false) || may_read(each, other, true);
-               });
-      });
+      auto next = std::ranges::find_if(waiting, &WiredKernel::is_input);
+      for (const bool unread : {true, false}) {
+        if (next != waiting.end()) break;
+        next = std::ranges::find_if(waiting, [&](const WiredKernel& each) {
+          return producer_of(each, read, unread).has_value();
+        });
+      }
       if (next == waiting.end()) next = waiting.begin();
+      if (const auto producer = producer_of(*next, read, true)) read[*producer] = true;
       kernels().push_back(std::move(*next));
+      read.push_back(false);
       waiting.erase(next);
     }
+    std::ranges::move(last, std::back_inserter(kernels()));
+  }
+
+  // The last placed kernel that `reader` may read, among those that were not read.
+  std::optional<std::size_t> producer_of(const WiredKernel& reader, const std::vector<bool>& read,
+                                         bool unread) {
+    for (std::size_t p = kernels().size(); p-- > 0;) {
+      if (unread && read[p]) continue;
+      const WiredKernel& producer = kernels()[p];
+      if (may_read(reader, producer, false) || may_read(reader, producer, true)) return p;
+    }
+    return std::nullopt;
   }
 
   void link(std::size_t k) {

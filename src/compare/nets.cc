@@ -141,14 +141,16 @@ class NetComparer {
 
   void find_pairing() {
     Evidence evidence{.statistic = "kernel-pairing/1", .stage = "aligned"};
-    const auto groups = grouped(kernels_);
+    const auto groups = ordered_groups(kernels_);
+    std::size_t kernels = 0;
     std::uint64_t matched = 0;
     std::uint64_t units = 0;
     std::size_t witnesses = 0;
-    for (const auto& [unused, group] : groups) {
+    for (const auto& group : groups) {
       const Witness witness = witness_of(group);
       if (witness.units < fewest_units) continue;
       ++witnesses;
+      kernels += group.size();
       units += witness.units;
       matched += matched_count(similarity(witness), witnesses);
     }
@@ -170,7 +172,7 @@ class NetComparer {
         "{} of {} channels, in {} hidden kernels with {} numberings, are paired with the channel "
         "of "
         "their own number; chance pairs about one a numbering.",
-        matched, units, kernels_.size(), witnesses);
+        matched, units, kernels, witnesses);
     found_.evidence.push_back(std::move(evidence));
   }
 

@@ -195,7 +195,7 @@ constexpr std::array words = {
                     "what they read, from the inputs on, and by what reads them, from the outputs "
                     "back? No number is seen by both. It finds channels that were dealt anew; nets "
                     "trained apart on one task agree on some as well, so no probability is stated "
-                    "and half of a numbering is asked for."},
+                    "and three in four of a numbering are asked for."},
     Word{.code = "redealt-kernels/1",
          .kind = "statistic",
          .meaning = "How many kernels of a net are the same in both, but for rounding, once "

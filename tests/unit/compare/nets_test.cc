@@ -224,6 +224,25 @@ TEST_CASE("filters over one channel that strangers share are no frozen kernels")
   CHECK(compared(one, two).derived == "inconclusive");
 }
 
+TEST_CASE("no kernel bears witness beside a group whose channels it reads") {
+  const auto kernel = [](std::uint64_t channels, std::uint64_t inputs) {
+    return Kernel{.channels = channels, .inputs = inputs};
+  };
+  // A bottleneck: 64 reads 256 and 256 reads 64. Two of the first kind stand against one.
+  const std::vector<Kernel> bottleneck{kernel(64, 256), kernel(64, 256), kernel(256, 64)};
+  const auto groups = ordered_groups(bottleneck);
+  REQUIRE(groups.size() == 1);
+  CHECK(groups.front().size() == 2);
+  const std::vector<Kernel> chain{kernel(32, 3), kernel(64, 32), kernel(128, 64)};
+  CHECK(ordered_groups(chain).size() == 3);
+  const std::vector<Kernel> back{kernel(128, 7), kernel(64, 128), kernel(32, 64)};
+  CHECK(ordered_groups(back).size() == 3);
+  // A flattened picture of its own group's channels may hold the same numbering twice.
+  const std::vector<Kernel> flattened{kernel(32, 3), kernel(32, 32 * 49)};
+  REQUIRE(ordered_groups(flattened).size() == 1);
+  CHECK(ordered_groups(flattened).front().size() == 1);
+}
+
 TEST_CASE("channels that repeat another on either side are no units") {
   Kernel kernel{.channels = 20, .mine = Matrix(20, 4), .theirs = Matrix(20, 4)};
   Bell bell(3);
