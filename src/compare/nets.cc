@@ -11,6 +11,7 @@
 #include "compare/bounds.h"
 #include "compare/dense.h"
 #include "compare/net_channels.h"
+#include "compare/net_gates.h"
 #include "compare/net_kernels.h"
 #include "compare/search.h"
 #include "compare/witness.h"
@@ -263,10 +264,31 @@ class NetComparer {
   NetFindings found_;
 };
 
+// Every tensor of one is in the other, gates laid out as another framework does.
+NetFindings same_gates(const EqualGates& equal) {
+  NetFindings found{.relation = "identical", .derived = "yes", .stage = "digests", .coverage = 1};
+  found.transforms.emplace_back("rename");
+  std::ranges::copy(equal.transforms, std::back_inserter(found.transforms));
+  found.evidence.push_back(
+      {.statistic = "equal-tensors/1",
+       .outcome = Outcome::measured,
+       .value = static_cast<double>(equal.tensors),
+       .null = Evidence::Null::digest,
+       .samples = equal.values,
+       .stage = "digests",
+       .because = fmt::format("Every matrix and vector holds the same values in both ({} in all, "
+                              "{} with the gates of a recurrent layer in another order).",
+                              equal.tensors, equal.reordered)});
+  return found;
+}
+
 }  // namespace
 
 Result<NetFindings> compare_nets(const Model& subject, const Model& base,
                                  const CompareOptions& options) {
+  auto gates = equal_but_for_gates(subject, base);
+  if (!gates) return std::unexpected(std::move(gates.error()));
+  if (*gates && (*gates)->values >= fewest_parameters) return same_gates(**gates);
   auto pairs = pair_tensors(subject, base);
   if (!pairs) return std::unexpected(std::move(pairs.error()));
   return NetComparer(subject, base, std::move(*pairs), options).find();
