@@ -77,6 +77,7 @@ class Comparer {
         judge_related();
       } else {
         judge_unrelated();
+        if (result_.verdict.derived == "inconclusive" && is_of_shapes()) find_nets();
       }
     }
     finish();
@@ -138,8 +139,22 @@ class Comparer {
     result_.verdict.stage = found.stage;
     result_.verdict.log10_p = found.log10_p;
     result_.verdict.coverage = found.coverage;
+    result_.verdict.power_cosine = found.power_cosine;
+    result_.verdict.power_in_place = found.power_cosine.has_value();
     of_nets_ = true;
     return true;
+  }
+
+  // A tower or net of no known family, whose blocks showed by their shapes and whose answers are
+  // no tokens. It may be judged by kernels as well; and what gains show was measured on language
+  // models (decision 19).
+  bool is_of_shapes() const {
+    constexpr std::uint64_t fewest_tokens = 256;  // one for each byte
+    const auto by_shapes = [](const Fingerprint& sketch) {
+      return sketch.architecture.roles_from == "shapes" &&
+             sketch.architecture.vocab < fewest_tokens;
+    };
+    return by_shapes(subject_.sketch) && by_shapes(base_.sketch);
   }
 
   void give_up(const Problem& problem) {
@@ -252,10 +267,12 @@ class Comparer {
       return false;
     }
     note_origin(*origin);
-    if (origin->descent) return true;
+    if (origin->descent && !is_of_shapes()) return true;
     result_.verdict.relation = "common-origin";
     result_.verdict.mechanisms = {"common-origin"};
-    why_not_ = origin_in_words(*origin);
+    why_not_ = origin->descent
+                   ? "in nets of no known family a shared seed gives gains like descent's"
+                   : origin_in_words(*origin);
     return false;
   }
 

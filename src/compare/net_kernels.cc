@@ -14,8 +14,7 @@
 namespace pedigree {
 namespace {
 
-constexpr double table_delta = 1e-4;  // the same table, computed in another precision
-constexpr std::size_t fewest_gains = 32;
+constexpr double table_delta = 1e-4;     // the same table, computed in another precision
 constexpr std::size_t most_units = 256;  // of a witness; assignment is cubic in them
 
 bool is_table(const NetPair& pair) {
@@ -26,8 +25,6 @@ bool is_table(const NetPair& pair) {
 
 bool are_finite(const NetPair& pair) { return all_finite(pair.mine) && all_finite(pair.theirs); }
 
-namespace {
-
 std::set<std::uint64_t> vector_sizes(const NetPairs& pairs) {
   std::set<std::uint64_t> sizes;
   for (const NetPair& pair : pairs.pairs) {
@@ -35,6 +32,8 @@ std::set<std::uint64_t> vector_sizes(const NetPairs& pairs) {
   }
   return sizes;
 }
+
+namespace {
 
 // Does the first axis number the outputs? A vector beside the kernel (its bias, or the norm
 // behind it) has as many values; where none tells, as PyTorch stores them.
@@ -48,15 +47,11 @@ std::size_t gates_of(std::string_view name) {
   return name.contains("gru") ? 3 : 4;
 }
 
+}  // namespace
+
 bool may_be_recurrent(std::string_view name) {
   return name.contains("weight_hh") || name.contains("recurrent");
 }
-
-struct KernelAxes {
-  bool outputs_last = false;
-  std::uint64_t outputs = 0;
-  std::uint64_t inputs = 0;
-};
 
 KernelAxes axes_of(const NetPair& pair, const std::set<std::uint64_t>& vectors) {
   const bool last = outputs_stand_last(pair, vectors);
@@ -64,6 +59,8 @@ KernelAxes axes_of(const NetPair& pair, const std::set<std::uint64_t>& vectors) 
           .outputs = last ? pair.shape.back() : pair.shape.front(),
           .inputs = last ? pair.shape[pair.shape.size() - 2] : pair.shape[1]};
 }
+
+namespace {
 
 // As many in as out, or the three of a fused attention. And what reads one channel is often
 // depthwise, whose channels come in kinds.
@@ -94,6 +91,7 @@ Matrix channels_of(const std::vector<float>& values, const KernelAxes& axes, std
 
 Kernel kernel_of(const NetPair& pair, const KernelAxes& axes, std::size_t gates) {
   return {.channels = axes.outputs / gates,
+          .inputs = axes.inputs,
           .mine = channels_of(pair.mine, axes, gates),
           .theirs = channels_of(pair.theirs, axes, gates)};
 }
@@ -138,10 +136,58 @@ std::vector<Kernel> hidden_kernels(const Model& subject, const NetPairs& pairs) 
   return kernels;
 }
 
-std::map<std::uint64_t, std::vector<const Kernel*>> grouped(const std::vector<Kernel>& kernels) {
-  std::map<std::uint64_t, std::vector<const Kernel*>> groups;
-  for (const Kernel& kernel : kernels) groups[kernel.channels].push_back(&kernel);
+namespace {
+
+using Sizes = std::vector<std::uint64_t>;
+
+bool is_among(const Sizes& sizes, std::uint64_t size) {
+  return std::ranges::find(sizes, size) != sizes.end();
+}
+
+// Of the groups of so many channels, which may a kernel with so many inputs read? As many; else
+// several positions of each.
+bool may_read(std::uint64_t inputs, std::uint64_t channels, const Sizes& sizes) {
+  if (is_among(sizes, inputs)) return inputs == channels;
+  return inputs % channels == 0;
+}
+
+std::vector<std::vector<const Kernel*>> in_order(const std::vector<Kernel>& kernels,
+                                                 const Sizes& sizes) {
+  std::vector<std::vector<const Kernel*>> groups(sizes.size());
+  for (const Kernel& kernel : kernels) {
+    const auto own = std::ranges::find(sizes, kernel.channels);
+    const bool reads_ahead = std::any_of(own, sizes.end(), [&](std::uint64_t channels) {
+      return may_read(kernel.inputs, channels, sizes);
+    });
+    if (!reads_ahead) groups[static_cast<std::size_t>(own - sizes.begin())].push_back(&kernel);
+  }
+  std::erase_if(groups, [](const auto& group) { return group.empty(); });
   return groups;
+}
+
+std::size_t kernels_in(const std::vector<std::vector<const Kernel*>>& groups) {
+  std::size_t count = 0;
+  for (const auto& group : groups) count += group.size();
+  return count;
+}
+
+}  // namespace
+
+// Of three orders the one that keeps most kernels, chosen by sizes alone.
+std::vector<std::vector<const Kernel*>> ordered_groups(const std::vector<Kernel>& kernels) {
+  Sizes as_met;
+  for (const Kernel& kernel : kernels) {
+    if (!is_among(as_met, kernel.channels)) as_met.push_back(kernel.channels);
+  }
+  Sizes ascending = as_met;
+  std::ranges::sort(ascending);
+  const Sizes descending(ascending.rbegin(), ascending.rend());
+  std::vector<std::vector<const Kernel*>> best;
+  for (const Sizes& sizes : {ascending, descending, as_met}) {
+    auto groups = in_order(kernels, sizes);
+    if (best.empty() || kernels_in(groups) > kernels_in(best)) best = std::move(groups);
+  }
+  return best;
 }
 
 Witness witness_of(const std::vector<const Kernel*>& group) {
@@ -198,15 +244,20 @@ bool is_informative(const NetPair& pair) {
   return false;
 }
 
-// A norm's gains begin at one, so that next to none is negative; a vector that was drawn at
-// random has both signs, and would carry its seed.
-bool is_gain(const TensorEntry& entry, const NetPair& pair) {
-  if (pair.shape.size() != 1 || pair.mine.size() < fewest_gains || !are_finite(pair)) return false;
-  const std::string_view name = entry.name;
-  const bool named = name.ends_with("weight") || name.ends_with("gamma");
-  const auto positive = std::ranges::count_if(pair.mine, [](float value) { return value > 0; });
-  if (10 * static_cast<std::size_t>(positive) < 9 * pair.mine.size()) return false;
-  return named && !pair.equal && is_informative(pair);
+bool is_alike(const NetPair& pair) {
+  constexpr std::size_t fewest_values = 256;
+  constexpr double most_of_strangers = 0.5;
+  if (pair.shape.size() < 2 || pair.mine.size() < fewest_values) return false;
+  if (!are_finite(pair) || !is_informative(pair) || is_computed(pair)) return false;
+  std::vector<double> mine(pair.mine.begin(), pair.mine.end());
+  std::vector<double> theirs(pair.theirs.begin(), pair.theirs.end());
+  for (std::vector<double>* values : {&mine, &theirs}) {
+    const std::vector<double> ones(values->size(), 1);
+    const double mean = product(*values, ones) / static_cast<double>(values->size());
+    for (double& value : *values) value -= mean;
+  }
+  const double size = product(mine, mine) * product(theirs, theirs);
+  return size > 0 && product(mine, theirs) > most_of_strangers * std::sqrt(size);
 }
 
 double relative_delta(const NetPair& pair) {

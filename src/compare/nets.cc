@@ -4,15 +4,17 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <map>
 #include <utility>
 
 #include "compare/bounds.h"
 #include "compare/dense.h"
 #include "compare/kind.h"
+#include "compare/net_channels.h"
 #include "compare/net_folding.h"
+#include "compare/net_gates.h"
 #include "compare/net_kernels.h"
-#include "compare/origin.h"
 #include "compare/search.h"
 #include "compare/witness.h"
 
@@ -20,6 +22,7 @@ namespace pedigree {
 namespace {
 
 constexpr std::size_t fewest_kernels = 3;  // for a `yes`
+constexpr double faint_pairing = -4;       // log10 p
 
 using Outcome = Evidence::Outcome;
 
@@ -43,12 +46,19 @@ class NetComparer {
     if (find_equal() || find_frozen()) return std::move(found_);
     kernels_ = hidden_kernels(subject_, pairs_);
     find_pairing();
-    if (found_.log10_p && *found_.log10_p <= certain) {
+    const bool kin = found_.log10_p && *found_.log10_p <= certain;
+    ChannelFindings channels = find_channels(subject_, pairs_, options_);
+    found_.evidence.push_back(channels.evidence);
+    if (channels.equal) {
+      judge_reparametrised(channels);
+    } else if (kin) {
+      found_.stage = "aligned";
+      name_transforms();
       judge_kin();
-    } else if (found_.because.empty()) {
-      found_.because =
-          "no kernels of equal places share weights as far as could be seen, and whether channels "
-          "were dealt anew was not looked into";
+    } else if (channels.kin) {
+      judge_redealt_kin(channels);
+    } else {
+      judge_unrelated(channels);
     }
     return std::move(found_);
   }
@@ -134,14 +144,16 @@ class NetComparer {
 
   void find_pairing() {
     Evidence evidence{.statistic = "kernel-pairing/1", .stage = "aligned"};
-    const auto groups = grouped(kernels_);
+    const auto groups = ordered_groups(kernels_);
+    std::size_t kernels = 0;
     std::uint64_t matched = 0;
     std::uint64_t units = 0;
     std::size_t witnesses = 0;
-    for (const auto& [unused, group] : groups) {
+    for (const auto& group : groups) {
       const Witness witness = witness_of(group);
       if (witness.units < fewest_units) continue;
       ++witnesses;
+      kernels += group.size();
       units += witness.units;
       matched += matched_count(similarity(witness), witnesses);
     }
@@ -163,77 +175,87 @@ class NetComparer {
         "{} of {} channels, in {} hidden kernels with {} numberings, are paired with the channel "
         "of "
         "their own number; chance pairs about one a numbering.",
-        matched, units, kernels_.size(), witnesses);
+        matched, units, kernels, witnesses);
     found_.evidence.push_back(std::move(evidence));
   }
 
-  void judge_kin() {
-    found_.stage = "aligned";
-    name_transforms();
-    const Origin origin = origin_of();
-    found_.evidence.push_back(origin_evidence(origin));
-    const auto kin =
-        std::ranges::count_if(kernels_, [](const Kernel& each) { return each.cosine() > 0.5; });
-    if (!origin.descent || static_cast<std::size_t>(kin) < fewest_kernels) {
-      found_.relation = "common-origin";
-      found_.because = origin_in_words(origin);
-      return;
-    }
+  // Every kernel is the same but for the order, sign and one factor of its channels.
+  void judge_reparametrised(const ChannelFindings& channels) {
+    const Refit& refit = *channels.refit;
+    const bool whole = pairs_.mine_alone == 0 && pairs_.theirs_alone == 0;
+    found_.relation = whole ? "reparametrised" : "partial-reuse";
     found_.derived = "yes";
-    found_.relation = relation_by_change();
+    found_.stage = "two-view";
+    found_.log10_p.reset();
+    name_transforms();
+    std::ranges::copy(channels.transforms, std::back_inserter(found_.transforms));
+    found_.evidence.push_back(
+        {.statistic = "redealt-kernels/1",
+         .outcome = Outcome::measured,
+         .value = static_cast<double>(refit.like_kernels),
+         .null = refit.scaled ? Evidence::Null::assumed : Evidence::Null::digest,
+         .samples = refit.like_values,
+         .stage = "two-view",
+         .because = fmt::format(
+             "With {} channels in their places{}, all {} kernels ({} values) are the same in both "
+             "but for rounding; {} of {} tensors are equal value for value.",
+             refit.moved, refit.scaled ? " and one factor a channel" : "", refit.like_kernels,
+             refit.like_values, refit.equal, pairs_.pairs.size())});
   }
 
-  std::string relation_by_change() {
-    std::vector<double> changes;
-    std::size_t equal = 0;
-    for (const NetPair& pair : pairs_.pairs) {
-      if (pair.shape.size() < 2 || !is_informative(pair) || !are_finite(pair)) continue;
-      equal += pair.equal ? 1U : 0U;
-      changes.push_back(relative_delta(pair));
-      if (!pair.equal) found_.changed_tensors.push_back(name_of(pair));
+  // Kin in another order of channels: all further questions are asked in the subject's.
+  void judge_redealt_kin(ChannelFindings& channels) {
+    for (std::size_t i = 0; i < pairs_.pairs.size(); ++i) {
+      pairs_.pairs[i].theirs = std::move(channels.refit->theirs[i]);
+      pairs_.pairs[i].equal = pairs_.pairs[i].mine == pairs_.pairs[i].theirs;
     }
-    if (equal > 0) return "partial-finetune";
-    found_.changed_tensors.clear();
-    return median(changes) <= fine_tune_limit ? "finetune" : "continued-pretraining";
+    kernels_ = hidden_kernels(subject_, pairs_);
+    found_.stage = "two-view";
+    found_.log10_p.reset();
+    name_transforms();
+    std::ranges::copy(channels.transforms, std::back_inserter(found_.transforms));
+    judge_kin();
   }
 
-  // The same two questions as for families: do gains agree, and strong directions?
-  Origin origin_of() const {
-    Origin origin;
-    std::vector<double> gains;
-    std::size_t widest = 0;
-    for (const NetPair& pair : pairs_.pairs) {
-      if (!is_gain(subject_.tensors[pair.subject].entry, pair)) continue;
-      const std::vector<double> mine(pair.mine.begin(), pair.mine.end());
-      const std::vector<double> theirs(pair.theirs.begin(), pair.theirs.end());
-      gains.push_back(rank_correlation(mine, theirs));
-      widest = std::max(widest, mine.size());
+  // `no` needs every stage and what it would have seen.
+  void judge_unrelated(const ChannelFindings& channels) {
+    const bool faint = found_.log10_p && *found_.log10_p <= faint_pairing;
+    found_.because.clear();
+    if (faint) {
+      found_.because =
+          "more channels are in the place of their number than chance would have, and "
+          "too few to decide";
+    } else if (std::ranges::any_of(pairs_.pairs, is_alike)) {
+      found_.because = "some kernels are much alike, and too few to decide";
+    } else if (!channels.power) {
+      found_.because = "no kernels of equal places share weights as far as could be seen, and " +
+                       channels.missing;
     }
-    std::vector<double> ratios;
+    if (!found_.because.empty()) return;
+    found_.relation = "independent";
+    found_.derived = "no";
+    found_.stage = "two-view";
+    found_.power_cosine = channels.power;
+  }
+
+  // Channels that stand alike show kinship. Nets trained apart from one seed on like data have
+  // gains and strong directions like those of fine-tunes (decision 19), so nothing tells them
+  // from descent.
+  void judge_kin() {
     std::vector<double> cosines;
-    for (const Kernel& kernel : kernels_) {
-      cosines.push_back(kernel.cosine());
-      const double there = spectrum_ratio(kernel.theirs, kernel.mine);
-      const double back = spectrum_ratio(kernel.mine, kernel.theirs);
-      if (there > 0 && back > 0) ratios.push_back(std::sqrt(there * back));
-    }
-    origin.row_cosine = median(cosines);
-    if (gains.size() < fewest_kernels || ratios.size() < fewest_kernels) return origin;
-    origin.measured = true;
-    origin.gains = median(gains);
-    origin.spectrum = median(ratios);
-    origin.chance = 1 / std::sqrt(static_cast<double>(widest) - 1);
-    decide(origin);
-    return origin;
-  }
-
-  Evidence origin_evidence(const Origin& origin) const {
-    return {.statistic = "common-origin/1",
-            .outcome = origin.measured ? Outcome::measured : Outcome::insufficient,
-            .value = origin.gains.value_or(0),
-            .samples = kernels_.size(),
-            .stage = "aligned",
-            .because = "Descent or a shared seed: " + origin_in_words(origin) + "."};
+    cosines.reserve(kernels_.size());
+    for (const Kernel& kernel : kernels_) cosines.push_back(kernel.cosine());
+    const std::string measured =
+        fmt::format("matched channels have a median cosine of {:.2f}", median(std::move(cosines)));
+    found_.relation = "common-origin";
+    found_.because = measured + ", which a shared seed gives as well as descent";
+    found_.evidence.push_back(
+        {.statistic = "common-origin/1",
+         .outcome = Outcome::insufficient,
+         .samples = kernels_.size(),
+         .stage = found_.stage,
+         .because = "Descent or a shared seed: " + measured +
+                    ", and in nets without roles nothing tells the two apart."});
   }
 
   const Model& subject_;
@@ -257,10 +279,31 @@ void name_computed(const ComputedNets& computed, NetFindings& found) {
   }
 }
 
+// Every tensor of one is in the other, gates laid out as another framework does.
+NetFindings same_gates(const EqualGates& equal) {
+  NetFindings found{.relation = "identical", .derived = "yes", .stage = "digests", .coverage = 1};
+  found.transforms.emplace_back("rename");
+  std::ranges::copy(equal.transforms, std::back_inserter(found.transforms));
+  found.evidence.push_back(
+      {.statistic = "equal-tensors/1",
+       .outcome = Outcome::measured,
+       .value = static_cast<double>(equal.tensors),
+       .null = Evidence::Null::digest,
+       .samples = equal.values,
+       .stage = "digests",
+       .because = fmt::format("Every matrix and vector holds the same values in both ({} in all, "
+                              "{} with the gates of a recurrent layer in another order).",
+                              equal.tensors, equal.reordered)});
+  return found;
+}
+
 }  // namespace
 
 Result<NetFindings> compare_nets(const Model& subject, const Model& base,
                                  const CompareOptions& options) {
+  auto gates = equal_but_for_gates(subject, base);
+  if (!gates) return std::unexpected(std::move(gates.error()));
+  if (*gates && (*gates)->values >= fewest_parameters) return same_gates(**gates);
   const auto computed = computed_nets(subject, base);
   if (!computed) return std::unexpected(computed.error());
   const Model& mine = computed->subject ? *computed->subject : subject;

@@ -2,8 +2,9 @@
 // are the output channels of hidden kernels (statistics.md section 2); kernels with as many of
 // them may share one numbering through skips, so they are one witness.
 //
-// A pairing by index that holds tells kinship. Whether it is descent or a shared seed, gains
-// alone can tell; where there are none, or they disagree, it stays `common-origin`.
+// A pairing that holds tells kinship; whether it is descent or a shared seed stays open, so it is
+// `common-origin`. Equal kernels, also in another order of channels, are more. Where neither shows
+// and would have, the nets are `independent`.
 #pragma once
 
 #include <optional>
@@ -20,6 +21,7 @@ struct NetFindings {
   std::string stage = {};
   std::string because = {};  // why it is inconclusive
   std::optional<double> log10_p = {};
+  std::optional<double> power_cosine = {};  // for `no`
   double coverage = 0;
   std::vector<std::string> transforms = {};
   std::vector<std::string> changed_tensors = {};

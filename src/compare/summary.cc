@@ -28,6 +28,12 @@ std::string what_was_shared(const std::vector<Evidence>& evidence) {
                        : "a part of the weights is shared and the rest is not";
 }
 
+bool of_nets(const Comparison& comparison) {
+  return std::ranges::any_of(comparison.evidence, [](const Evidence& each) {
+    return each.statistic == "channel-agreement/1";
+  });
+}
+
 std::string what_was_moved(const std::vector<std::string>& transforms) {
   return named_among("layers-reordered", transforms)
              ? "the layers stand in another order, which changes what the model computes"
@@ -98,9 +104,10 @@ std::string summary_of(const Comparison& comparison, bool equal_on_sample_only,
         fmt::format("No evidence of shared weights between {} and {}", subject, base);
     if (verdict.power_cosine) {
       text += fmt::format(
-          "; a mean cosine of {:.2f} or more between corresponding neurons{} would "
+          "; a mean cosine of {:.2f} or more between corresponding {}{} would "
           "have been seen with probability 0.999",
-          *verdict.power_cosine, verdict.power_in_place ? ", layer by layer," : "");
+          *verdict.power_cosine, of_nets(comparison) ? "channels" : "neurons",
+          verdict.power_in_place ? ", layer by layer," : "");
     }
     if (verdict.architecture == "yes") {
       text += ". They share an architecture, which is no evidence of descent";

@@ -218,6 +218,17 @@ constexpr std::array words = {
              "In nets of no known architecture: are output channels of hidden kernels paired "
              "with the channel of their own number more often than chance would? Classes, "
              "tables, recurrent and square matrices bear no witness."},
+    Word{.code = "channel-agreement/1",
+         .kind = "statistic",
+         .meaning = "In nets of no known architecture: how many channels have the same partner by "
+                    "what they read, from the inputs on, and by what reads them, from the outputs "
+                    "back? No number is seen by both. It finds channels that were dealt anew; nets "
+                    "trained apart on one task agree on some as well, so no probability is stated "
+                    "and three in four of a numbering are asked for."},
+    Word{.code = "redealt-kernels/1",
+         .kind = "statistic",
+         .meaning = "How many kernels of a net are the same in both, but for rounding, once "
+                    "channels stand in one order, and where needed with one factor a channel?"},
     Word{
         .code = "lattice-residual/1",
         .kind = "statistic",

@@ -61,6 +61,22 @@ constexpr std::array transforms = {
     Transform{.name = "neuron-permute",
               .meaning = "Feed-forward neurons stand in another order. Each takes its inputs and "
                          "outputs along, so the model computes what it computed."},
+    Transform{.name = "channel-permute",
+              .meaning = "Channels of a net stand in another order, and what reads them with them, "
+                         "so the net computes what it computed."},
+    Transform{.name = "channel-scale",
+              .meaning =
+                  "Channels of a net were multiplied by factors, and what reads them divided "
+                  "by the same."},
+    Transform{.name = "channel-sign",
+              .meaning = "The signs of some channels were turned round, and of what reads them as "
+                         "well."},
+    Transform{.name = "gate-order",
+              .meaning = "The gates of a recurrent layer stand in another order, as frameworks "
+                         "have it: i, f, g, o against i, o, f, c, or r, z, n against z, r, h."},
+    Transform{.name = "stack-directions",
+              .meaning = "One side stores both directions of a recurrent layer, or both of its "
+                         "biases, in one tensor."},
     Transform{.name = "head-permute",
               .meaning = "Attention heads stand in another order, in all matrices alike."},
     Transform{.name = "rotate",
