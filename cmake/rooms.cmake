@@ -1,7 +1,7 @@
-# pedigree_room(NAME SEES lower… USES packages… DOORS headers…): one static
-# library from the folder src/NAME. The folder is the list of sources; *.json
+# pedigree_room(NAME SEES lower… USES packages… DOORS headers… SETS folders…): one
+# static library from the folder src/NAME. The folder is the list of sources; *.json
 # files in it (at any depth) are embedded as bytes, so the binary needs no file at
-# run time. Other rooms may include NAME/NAME.h, what that includes of its own
+# run time; those of a folder after SETS by themselves, as embedded_<folder>(). Other rooms may include NAME/NAME.h, what that includes of its own
 # room, and the headers after DOORS; scripts/check_layers.py reads these lines.
 
 # Compiling the same bytes again is free where ccache is there, in every clone.
@@ -32,8 +32,18 @@ if(PEDIGREE_WARNINGS_FATAL)
 endif()
 target_link_options(pedigree_options INTERFACE -Wl,-z,relro,-z,now)
 
+# Sets `embedded` to a source that holds FILES and defines embedded_<NAME>().
+function(pedigree_embed name files)
+  set(source ${CMAKE_BINARY_DIR}/embedded/${name}_data.cc)
+  add_custom_command(OUTPUT ${source}
+    COMMAND ${CMAKE_COMMAND} -DOUT=${source} -DROOM=${name} "-DFILES=${files}"
+            -P ${CMAKE_SOURCE_DIR}/scripts/embed.cmake
+    DEPENDS ${files} ${CMAKE_SOURCE_DIR}/scripts/embed.cmake VERBATIM)
+  set(embedded ${source} PARENT_SCOPE)
+endfunction()
+
 function(pedigree_room name)
-  cmake_parse_arguments(room "" "" "SEES;USES;DOORS" ${ARGN})
+  cmake_parse_arguments(room "" "" "SEES;USES;DOORS;SETS" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cc)
   list(FILTER sources EXCLUDE REGEX "/cli/main\\.cc$")
   file(GLOB_RECURSE data CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.json)
@@ -41,12 +51,15 @@ function(pedigree_room name)
     file(GLOB schemas CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/schemas/*.json)
     list(APPEND data ${schemas})
   endif()
+  foreach(set IN LISTS room_SETS)
+    set(members ${data})
+    list(FILTER members INCLUDE REGEX "/${set}/")
+    list(FILTER data EXCLUDE REGEX "/${set}/")
+    pedigree_embed(${set} "${members}")
+    list(APPEND sources ${embedded})
+  endforeach()
   if(data)
-    set(embedded ${CMAKE_BINARY_DIR}/embedded/${name}_data.cc)
-    add_custom_command(OUTPUT ${embedded}
-      COMMAND ${CMAKE_COMMAND} -DOUT=${embedded} -DROOM=${name} "-DFILES=${data}"
-              -P ${CMAKE_SOURCE_DIR}/scripts/embed.cmake
-      DEPENDS ${data} ${CMAKE_SOURCE_DIR}/scripts/embed.cmake VERBATIM)
+    pedigree_embed(${name} "${data}")
     list(APPEND sources ${embedded})
   endif()
   if(NOT sources)
