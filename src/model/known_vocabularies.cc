@@ -38,12 +38,18 @@ class RowReader {
                            .distinct = count("distinct"),
                            .set_digest = text(root_, "set_digest")};
     const JsonValue& sketch = member(root_, "sketch");
-    for (const JsonValue& hash : member(sketch, "hashes").items) row.hashes.push_back(hex(hash));
-    for (const JsonValue& id : member(sketch, "ids").items) row.ids.push_back(number(id));
+    const JsonValue& hashes = member(sketch, "hashes");
+    const JsonValue& ids = member(sketch, "ids");
+    row.hashes.resize(hashes.items.size());
+    row.ids.resize(ids.items.size());
+    std::ranges::transform(hashes.items, row.hashes.begin(), hex);
+    std::ranges::transform(ids.items, row.ids.begin(), number);
     if (row.hashes.size() != row.ids.size() || !std::ranges::is_sorted(row.hashes)) {
       fail("the sketch is not in order");
     }
-    for (const JsonValue& model : member(root_, "models").items) {
+    const JsonValue& models = member(root_, "models");
+    row.models.reserve(models.items.size());
+    for (const JsonValue& model : models.items) {
       row.models.push_back(text(model, "name"));
     }
     return row;
@@ -85,6 +91,7 @@ class RowReader {
 
 std::vector<KnownVocabulary> embedded_table() {
   std::vector<KnownVocabulary> table;
+  table.reserve(embedded_vocabularies().size());
   for (const EmbeddedFile& file : embedded_vocabularies()) {
     auto row = parse_known_vocabulary(file.text(), file.name);
     check(row.has_value(), row ? "" : row.error().message);

@@ -60,8 +60,11 @@ struct Name {
 };
 
 std::vector<Name> names_of(const ModelInfo& model) {
-  std::vector<Name> names = {
-      {.where = "the model's name", .value = model.name, .is_of_tokenizer = true}};
+  std::vector<Name> names;
+  // A folder called "falcon" is any project; "falcon-7b" is a model.
+  if (std::ranges::any_of(model.name, is_digit)) {
+    names.push_back({.where = "the model's name", .value = model.name, .is_of_tokenizer = true});
+  }
   for (const Claim& claim : model.claims) {
     const bool of_tokenizer =
         claim.key == "name_or_path" && claim.file.ends_with("tokenizer_config.json");

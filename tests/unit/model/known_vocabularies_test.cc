@@ -47,6 +47,16 @@ ModelInfo model_with(const Tokenizer& tokenizer, std::string name, std::vector<C
   return model;
 }
 
+Tokenizer unlike_any() {
+  Tokenizer own;
+  own.kind = "BPE";
+  own.spelling = "raw";
+  own.tokens.resize(5000);
+  for (std::size_t i = 0; i < own.tokens.size(); ++i) own.tokens[i] = "token " + std::to_string(i);
+  find_known_vocabularies(own);
+  return own;
+}
+
 }  // namespace
 
 TEST_CASE("every known vocabulary satisfies its schema and names its sources") {
@@ -135,11 +145,7 @@ TEST_CASE("changed special tokens, other ids and missing tokens are told apart")
 }
 
 TEST_CASE("a vocabulary like none that is known gets no name") {
-  Tokenizer own;
-  own.kind = "BPE";
-  own.spelling = "raw";
-  for (int i = 0; i < 5000; ++i) own.tokens.push_back("token " + std::to_string(i));
-  find_known_vocabularies(own);
+  const Tokenizer own = unlike_any();
   CHECK(own.known.empty());
   CHECK(own.bytes_digest.size() == 64);
 }
@@ -170,6 +176,8 @@ TEST_CASE("a name is contradicted by another known vocabulary, and only by that"
   if (!llama) return;
   CHECK(tokenizer_name_problems(model_with(*llama, "Llama-2-13b-chat-hf")).empty());
   CHECK(tokenizer_name_problems(model_with(*llama, "my-model")).empty());
+  CHECK(tokenizer_name_problems(model_with(*llama, "falcon")).empty());  // any project
+  CHECK(tokenizer_name_problems(model_with(*llama, "falcon-7b")).size() == 1);
   const auto wrong = tokenizer_name_problems(model_with(*llama, "mpt-7b-chat"));
   REQUIRE(wrong.size() == 1);
   CHECK(wrong[0].code == "tokenizer-name-contradicted");
@@ -190,11 +198,7 @@ TEST_CASE("a name is contradicted by another known vocabulary, and only by that"
 }
 
 TEST_CASE("an unknown vocabulary contradicts its own names and no declared base") {
-  Tokenizer own;
-  own.kind = "BPE";
-  own.spelling = "raw";
-  for (int i = 0; i < 5000; ++i) own.tokens.push_back("token " + std::to_string(i));
-  find_known_vocabularies(own);
+  Tokenizer own = unlike_any();
   CHECK(tokenizer_name_problems(model_with(own, "gpt2")).size() == 1);
   const Claim base = {
       .kind = Claim::Kind::base_model, .key = "base_model", .value = "gpt2", .file = "README.md"};
