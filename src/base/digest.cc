@@ -21,6 +21,16 @@ struct ContextDeleter {
 };
 using Context = std::unique_ptr<EVP_MD_CTX, ContextDeleter>;
 
+Sha256Value finished(EVP_MD_CTX* context) {
+  std::array<unsigned char, 32> raw = {};
+  unsigned size = 0;
+  check(EVP_DigestFinal_ex(context, raw.data(), &size) == 1 && size == raw.size(),
+        "SHA-256 could not be finished");
+  Sha256Value value = {};
+  for (std::size_t i = 0; i < raw.size(); ++i) value[i] = std::byte{raw[i]};
+  return value;
+}
+
 int hex_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
@@ -51,15 +61,16 @@ void Sha256::update(std::span<const std::byte> bytes) {
 void Sha256::update(std::string_view text) { update(std::as_bytes(std::span(text))); }
 
 Sha256Value Sha256::finish() {
-  std::array<unsigned char, 32> raw = {};
-  unsigned size = 0;
-  check(EVP_DigestFinal_ex(state_->context.get(), raw.data(), &size) == 1 && size == raw.size(),
-        "SHA-256 could not be finished");
+  const Sha256Value value = finished(state_->context.get());
   check(EVP_DigestInit_ex2(state_->context.get(), fetched_sha256(), nullptr) == 1,
         "SHA-256 could not be restarted");
-  Sha256Value value = {};
-  for (std::size_t i = 0; i < raw.size(); ++i) value[i] = std::byte{raw[i]};
   return value;
+}
+
+Sha256Value Sha256::so_far() const {
+  const Context copy(EVP_MD_CTX_new());
+  check(EVP_MD_CTX_copy_ex(copy.get(), state_->context.get()) == 1, "SHA-256 could not be copied");
+  return finished(copy.get());
 }
 
 Sha256Value sha256(std::span<const std::byte> bytes) {

@@ -28,6 +28,9 @@ class Sha256 {
   // The digest of all bytes so far; the object starts again from empty.
   Sha256Value finish();
 
+  // The same, and the object goes on.
+  Sha256Value so_far() const;
+
  private:
   struct State;
   std::unique_ptr<State> state_;

@@ -369,6 +369,11 @@ constexpr ProblemKind kinds[] = {
      .severity = warning,
      .meaning = "The tokenizer file was not understood.",
      .remedy = "Download the tokenizer again; tokens are matched by row number instead."},
+    {.code = "tokenizer-name-contradicted",
+     .severity = warning,
+     .meaning = "A name belongs to a model with a known vocabulary, and the tokenizer here is "
+                "another. It says nothing about weights.",
+     .remedy = "Ask the publisher which tokenizer the weights were trained with."},
     {.code = "tokenizer-vocab-mismatch",
      .severity = warning,
      .meaning = "The tokenizer has more tokens than the embedding has rows.",

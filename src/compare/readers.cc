@@ -5,7 +5,7 @@
 #include <unordered_map>
 
 #include "compare/dense.h"
-#include "fingerprint/token_bytes.h"
+#include "model/token_bytes.h"
 #include "model/weights.h"
 
 namespace pedigree {

@@ -15,7 +15,7 @@
 #include "fingerprint/plan.h"
 #include "fingerprint/responses.h"
 #include "fingerprint/sampling.h"
-#include "fingerprint/token_bytes.h"
+#include "model/token_bytes.h"
 #include "model/weights.h"
 #include "tensor/reduce.h"
 

@@ -8,7 +8,7 @@
 #include <tuple>
 #include <utility>
 
-#include "fingerprint/token_bytes.h"
+#include "model/token_bytes.h"
 
 namespace pedigree {
 namespace {

@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "model/chat_template.h"
 #include "model/gguf_header.h"
 #include "model/tokenizer_vocabulary.h"
 
@@ -25,7 +26,7 @@ struct Lists {
     return type >= 1 && type <= 6 ? static_cast<Use>(static_cast<int>(type)) : Use::normal;
   }
   bool is_added(std::size_t id) const {
-    return use(id) == Use::control || use(id) == Use::user_defined;
+    return use(id) == Use::unknown || use(id) == Use::control || use(id) == Use::user_defined;
   }
 };
 
@@ -39,8 +40,11 @@ std::string wordpiece(const std::string& token) {
   return token.starts_with(word_mark) ? token.substr(word_mark.size()) : "##" + token;
 }
 
+// Converters have typed their padding in several ways, but always named it by its id.
 bool is_padding(const Lists& lists, std::size_t id) {
-  return lists.use(id) == Use::unused && lists.tokens[id].starts_with("[PAD");
+  const std::string& token = lists.tokens[id];
+  if (!token.starts_with("[PAD")) return false;
+  return lists.use(id) == Use::unused || token == fmt::format("[PAD{}]", id);
 }
 
 void add_tokens(const Lists& lists, bool is_wordpiece, Vocabulary& vocabulary) {
@@ -83,7 +87,9 @@ Result<std::optional<Tokenizer>> read_header_tokenizer(std::span<const HeaderFie
       const std::uint64_t place = place_of(fields, merges_key);
       for (const std::string& merge : *merges) vocabulary.add_merge_line(merge, place);
     }
-    return std::optional(vocabulary.finish(kind, file));
+    Tokenizer tokenizer = vocabulary.finish(kind, file);
+    tokenizer.chat_template = header_chat_template(fields, file);
+    return std::optional(std::move(tokenizer));
   } catch (Malformed& stop) {
     Problem problem = std::move(stop.problem);
     problem.file = std::string(file);

@@ -9,6 +9,7 @@
 #include "model/adapter.h"
 #include "model/gguf_header.h"
 #include "model/known_configurations.h"
+#include "model/known_vocabularies.h"
 #include "model/layout.h"
 #include "model/manifest.h"
 #include "model/metadata_architecture.h"
@@ -17,6 +18,7 @@
 #include "model/roles.h"
 #include "model/shards.h"
 #include "model/tensor_list.h"
+#include "model/tokenizer_names.h"
 #include "model/tokenizer_open.h"
 #include "model/towers.h"
 
@@ -116,6 +118,14 @@ void use_header(const WeightsOutcome& weights, Manifest& manifest, Model& model)
   }
 }
 
+// Whose vocabulary it is by its tokens, and whether the names around it agree.
+void name_tokenizer(Model& model) {
+  if (!model.tokenizer) return;
+  find_known_vocabularies(*model.tokenizer);
+  std::vector<Problem> problems = tokenizer_name_problems(model);
+  append(model.problems, problems);
+}
+
 // Nothing can be said at all about one given file that holds no weights.
 std::optional<Problem> refusal(const ModelLayout& layout, const WeightsOutcome& weights,
                                const Model& model) {
@@ -179,6 +189,7 @@ Result<std::unique_ptr<Model>> open_model(const std::string& path, const OpenOpt
   }
   judge_vocabulary(*model);
   judge_name(*model);
+  name_tokenizer(*model);
   return model;
 }
 

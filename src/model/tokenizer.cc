@@ -1,14 +1,39 @@
 #include "model/tokenizer.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <array>
 #include <utility>
 
+#include "model/chat_template.h"
 #include "model/manifest.h"
 #include "model/tokenizer_files.h"
 #include "model/tokenizer_open.h"
 
 namespace pedigree {
 namespace {
+
+// What a file called like SentencePiece's is when it is neither that nor tiktoken's lines.
+Result<Tokenizer> neither_model(const SideText& model, Problem cause) {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 6> beginnings = {{
+      {"PK", "a zip archive"},
+      {"\x1F\x8B", "a gzip stream"},
+      {"\x80", "a pickle"},
+      {"<", "a web page"},
+      {"{", "JSON"},
+      {"GGUF", "GGUF"},
+  }};
+  const bool is_first_line = cause.offset.value_or(0) == 0;
+  const auto known = std::ranges::find_if(
+      beginnings, [&](const auto& each) { return model.text.starts_with(each.first); });
+  if (!is_first_line && known == beginnings.end()) return std::unexpected(std::move(cause));
+  cause.message =
+      fmt::format("it is neither SentencePiece's file nor tiktoken's{}",
+                  known == beginnings.end() ? std::string()
+                                            : fmt::format("; it begins like {}", known->second));
+  return std::unexpected(std::move(cause));
+}
 
 // tokenizer.json holds everything in one file, so it comes first; a file that is
 // not understood is a problem and the next kind is tried.
@@ -20,7 +45,9 @@ class TokenizerOpener {
   TokenizerOpening open() {
     const bool found = from_json() || from_tekken() || from_vocab_json() || from_model() ||
                        from_tiktoken() || from_vocab_txt();
-    static_cast<void>(found);
+    if (found) {
+      opening_.tokenizer->chat_template = find_chat_template(layout_, folder_, opening_.problems);
+    }
     return std::move(opening_);
   }
 
@@ -62,12 +89,14 @@ class TokenizerOpener {
   }
 
   // SentencePiece's protobuf begins with a piece; Llama 3 keeps tiktoken's text
-  // under the same name.
+  // under the same name. (spiece.model and sentencepiece.bpe.model stay unread: some
+  // families shift their ids against the file's.)
   bool from_model() {
     const auto model = text("tokenizer.model");
     if (!model) return false;
     if (!model->text.starts_with('\n')) {
-      return take(read_tiktoken({.text = model->text, .file = model->file}));
+      auto ranks = read_tiktoken({.text = model->text, .file = model->file});
+      return take(ranks ? std::move(ranks) : neither_model(*model, std::move(ranks.error())));
     }
     auto reading = read_sentencepiece(std::as_bytes(std::span(model->text)), model->file);
     if (!reading) {

@@ -22,9 +22,14 @@ class TokenizerJson {
       }
       return;
     }
-    if (event.kind == Kind::key && event.depth == 1) section_ = std::string(event.text);
-    if (section_ == "model") model(event);
-    if (section_ == "added_tokens") added(event);
+    if (event.kind == Kind::key && event.depth == 1) {
+      section_ = event.text == "model"          ? Section::model
+                 : event.text == "added_tokens" ? Section::added
+                                                : Section::other;
+      field_ = Field::other;
+    }
+    if (section_ == Section::model) model(event);
+    if (section_ == Section::added) added(event);
   }
 
   Vocabulary vocabulary;
@@ -32,14 +37,26 @@ class TokenizerJson {
   bool list = false;
 
  private:
+  // Millions of events are told apart by these, not by comparing texts.
+  enum class Section : unsigned char { other, model, added };
+  enum class Field : unsigned char { other, type, vocab, merges, content, id };
+
+  static Field field_named(std::string_view key) {
+    if (key == "type") return Field::type;
+    if (key == "vocab") return Field::vocab;
+    if (key == "merges") return Field::merges;
+    if (key == "content") return Field::content;
+    return key == "id" ? Field::id : Field::other;
+  }
+
   void model(const JsonEvent& event) {
-    if (event.kind == Kind::key && event.depth == 2) field_ = std::string(event.text);
-    if (event.kind == Kind::string && event.depth == 2 && field_ == "type") {
+    if (event.kind == Kind::key && event.depth == 2) field_ = field_named(event.text);
+    if (event.kind == Kind::string && event.depth == 2 && field_ == Field::type) {
       kind = std::string(event.text);
     }
-    if (event.depth < 2) field_.clear();
-    if (field_ == "vocab") vocab(event);
-    if (field_ == "merges") merge(event);
+    if (event.depth < 2) field_ = Field::other;
+    if (field_ == Field::vocab) vocab(event);
+    if (field_ == Field::merges) merge(event);
   }
 
   void vocab(const JsonEvent& event) {
@@ -83,7 +100,7 @@ class TokenizerJson {
     } else if (event.depth == 3 && event.kind == Kind::begin_array) {
       parts_ = 0;
     } else if (event.depth == 4 && event.kind == Kind::string && parts_ < 2) {
-      (parts_++ == 0 ? left_ : right_) = std::string(event.text);
+      (parts_++ == 0 ? left_ : right_).assign(event.text);
     } else if (event.depth == 3 && event.kind == Kind::end_array && parts_ == 2) {
       vocabulary.add_merge(left_, right_);
     } else {
@@ -96,10 +113,10 @@ class TokenizerJson {
       content_.reset();
       id_.reset();
     } else if (event.depth == 3 && event.kind == Kind::key) {
-      field_ = std::string(event.text);
-    } else if (event.depth == 3 && event.kind == Kind::string && field_ == "content") {
+      field_ = field_named(event.text);
+    } else if (event.depth == 3 && event.kind == Kind::string && field_ == Field::content) {
       content_ = std::string(event.text);
-    } else if (event.depth == 3 && event.kind == Kind::unsigned_integer && field_ == "id") {
+    } else if (event.depth == 3 && event.kind == Kind::unsigned_integer && field_ == Field::id) {
       id_ = event.unsigned_integer;
     } else if (event.depth == 2 && event.kind == Kind::end_object) {
       if (!content_ || !id_) malformed(code, "an added token lacks id or content", event.offset);
@@ -109,8 +126,8 @@ class TokenizerJson {
     }
   }
 
-  std::string section_;
-  std::string field_;
+  Section section_ = Section::other;
+  Field field_ = Field::other;
   std::string token_;
   std::string left_;
   std::string right_;

@@ -15,15 +15,23 @@ using Kind = WireField::Kind;
 
 constexpr std::uint64_t longest_text = std::uint64_t{64} << 20U;  // files are capped below it
 
-// ModelProto.SentencePiece: 1 piece, 2 score, 3 type; type 5 is an unused id.
-std::string read_piece(WireReader in) {
-  std::string piece;
+// ModelProto.SentencePiece: 1 piece, 2 score, 3 type; type 5 is an unused id, 2 to 4 are
+// the unknown, control and user-defined ones, which tokenizer.json lists as added.
+struct Piece {
+  std::string text = {};
+  bool is_added = false;
+};
+
+Piece read_piece(WireReader in) {
+  Piece piece;
   std::uint64_t type = 1;
   while (const auto field = in.next()) {
-    if (field->is(1, Kind::bytes)) piece = in.text(*field, longest_text, "a piece");
+    if (field->is(1, Kind::bytes)) piece.text = in.text(*field, longest_text, "a piece");
     if (field->is(3, Kind::number)) type = field->value;
   }
-  return type == 5 ? std::string() : piece;
+  if (type == 5) piece.text.clear();
+  piece.is_added = type >= 2 && type <= 4;
+  return piece;
 }
 
 // ModelProto.TrainerSpec: 1 input files, 2 model prefix, 3 model type.
@@ -67,7 +75,11 @@ SentencePieceReading read_model(std::span<const std::byte> bytes, std::string_vi
   SentencePieceReading reading;
   TrainerSpec spec;
   while (const auto field = in.next()) {
-    if (field->is(1, Kind::bytes)) vocabulary.append(read_piece(in.inside(*field)));
+    if (field->is(1, Kind::bytes)) {
+      Piece piece = read_piece(in.inside(*field));
+      if (piece.is_added) vocabulary.add_added(piece.text, vocabulary.size(), 0);
+      vocabulary.append(std::move(piece.text));
+    }
     if (field->is(2, Kind::bytes)) spec = read_trainer_spec(in.inside(*field));
   }
   reading.tokenizer = vocabulary.finish(kind_name(spec.model_type), file);

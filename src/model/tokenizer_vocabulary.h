@@ -19,6 +19,7 @@ class StringListDigest {
  public:
   void add(std::string_view text);
   std::string finish();  // hex
+  std::string so_far();  // hex; goes on
 
  private:
   Sha256 hash_;
@@ -61,6 +62,7 @@ class Vocabulary {
   std::vector<Entry> added_;
   bool from_map_ = false;
   std::uint64_t merges_ = 0;
+  std::vector<std::uint64_t> merge_hashes_;
   StringListDigest merges_digest_;
 };
 

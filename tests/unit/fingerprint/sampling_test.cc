@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "fingerprint/token_bytes.h"
+#include "model/token_bytes.h"
 #include "tests/unit/fingerprint/made_model.h"
 
 namespace pedigree {

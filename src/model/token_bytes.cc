@@ -1,4 +1,4 @@
-#include "fingerprint/token_bytes.h"
+#include "model/token_bytes.h"
 
 #include <array>
 #include <cstdint>
