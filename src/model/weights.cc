@@ -42,6 +42,7 @@ class StoredMatrix {
     for (const std::uint64_t dimension : entry_.shape) {
       rows_ *= std::exchange(columns_, dimension);
     }
+    take_kernel(tensor);
     columnwise_ |= rows_ == 1 && (tensor.cols == 1 || entry_.shape.size() < 2);
   }
 
@@ -83,6 +84,15 @@ class StoredMatrix {
   }
 
  private:
+  // Of a kernel each output channel is a row, all its taps and inputs behind each other.
+  void take_kernel(const CanonicalTensor& tensor) {
+    if (entry_.shape.size() < 3 || entry_.shape.front() == 0 || tensor.cols == columns_) return;
+    const std::uint64_t each = rows_ * columns_ / entry_.shape.front();
+    if (tensor.cols != each) return;
+    rows_ = entry_.shape.front();
+    columns_ = each;
+  }
+
   std::optional<Problem> read_window(std::uint64_t start, std::uint64_t lead,
                                      std::span<float> out) {
     const ElementType& type = *entry_.type;

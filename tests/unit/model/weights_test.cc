@@ -119,6 +119,13 @@ TEST_CASE("axes of one around a vector do not make it a matrix") {
   CHECK(*values == Floats{3, 1});
 }
 
+TEST_CASE("of a kernel each output channel is a row, all its taps behind each other") {
+  const Model model = counting({3, 2, 2, 1});
+  const auto rows = read_rows(model, as_stored(3, 4), Indices{2, 0});
+  REQUIRE(rows.has_value());
+  CHECK(*rows == Floats{8, 9, 10, 11, 0, 1, 2, 3});
+}
+
 TEST_CASE("parts that take turns are gathered from their runs") {
   // Two heads of two rows each: q q k k v v, q q k k v v.
   const Model model = counting({12, 1});
