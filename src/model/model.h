@@ -66,8 +66,8 @@ struct CanonicalTensor {
   bool transposed = false;      // stored as [in, out]
   std::uint64_t first_row = 0;  // of the stored out axis, for fused tensors and experts
   std::uint64_t first_col = 0;  // of the stored in axis, for experts stacked along it
-  // Fused row by row: runs of so many stored rows are this part's, one each `period`; a run of
-  // 0: all its rows lie behind each other.
+  // Runs of so many stored rows are this part's, one each `period`; a run of 0: all lie behind each
+  // other. Of matrices [in, out] below each other, one a head, run is a head's and period 0.
   std::uint64_t run = 0;
   std::uint64_t period = 0;
   // Rows of each of so many heads are stored in pairs, row i of its first half before

@@ -18,9 +18,9 @@ NumberField in_a_row(const NumberField& codes) {
   return row;
 }
 
-const PackedMatrix::Grid& grid_of(const PackedMatrix& matrix) {
-  check(matrix.scale.has_value(), "directions without lengths");
-  return *matrix.scale;
+// Directions without lengths there are none: their packing makes both.
+PackedMatrix::Grid grid_of(const PackedMatrix& matrix) {
+  return matrix.scale.value_or(PackedMatrix::Grid{});
 }
 
 }  // namespace

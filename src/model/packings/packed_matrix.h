@@ -6,7 +6,7 @@
 //
 //   ((code looked up, or code − zero) × scale × tensor scale) or (code × scale + zero)
 //
-// in the order of the codes, computed in F32 as the quantiser's own decoder does.
+// in the order of the codes, in F32 as its decoder does; weight_norm.cc says of one that is none.
 #pragma once
 
 #include <cstdint>

@@ -55,10 +55,8 @@ std::optional<PackedMatrix> normalised(PackedParts& parts, std::string_view besi
   const std::uint64_t line = *run * places;
   PackedMatrix matrix = {.name = std::move(name), .shape = codes.shape};
   matrix.codes = {.tensor = parts.codes(), .rows = codes.element_count() / line, .cols = line};
-  matrix.scale = {.numbers = {.tensor = lengths, .cols = places},
-                  .row_group = matrix.codes.rows,
-                  .col_group = *run};
-  matrix.scale->numbers.rows = 1;
+  const NumberField numbers = {.tensor = lengths, .rows = 1, .cols = places};
+  matrix.scale = {.numbers = numbers, .row_group = matrix.codes.rows, .col_group = *run};
   return matrix;
 }
 
