@@ -2,14 +2,13 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <map>
 #include <span>
 #include <string_view>
 #include <utility>
 
+#include "compare/net_content.h"
 #include "compare/net_kernels.h"
-#include "model/weights.h"
 
 namespace pedigree {
 namespace {
@@ -38,16 +37,6 @@ const std::array<Order, 3>& orders() {
       Order{1, 0, 2},     // z, r, h to r, z, h, and back
   };
   return all;
-}
-
-std::uint64_t bag_of(const Values& values) {
-  std::vector<std::uint32_t> bits;
-  bits.reserve(values.size());
-  for (const float value : values) bits.push_back(std::bit_cast<std::uint32_t>(value + 0.0F));
-  std::ranges::sort(bits);
-  std::uint64_t hash = 0xCBF29CE484222325ULL;  // FNV-1a, by words; equality is checked after
-  for (const std::uint32_t each : bits) hash = (hash ^ each) * 0x100000001B3ULL;
-  return hash;
 }
 
 // ONNX: [directions, gates · units, inputs], or units for inputs; and the biases of both.
@@ -79,10 +68,8 @@ class Parts {
   std::optional<Problem> read() {
     for (std::size_t i = 0; i < model_.tensors.size(); ++i) {
       const TensorEntry& entry = model_.tensors[i].entry;
-      const std::uint64_t all = entry.element_count();
-      if (entry.type->kind != ElementType::Kind::floating || all == 0) continue;
-      const std::uint64_t cols = entry.shape.size() < 2 ? 1 : entry.shape.back();
-      auto values = read_all(model_, {.rows = all / cols, .cols = cols, .tensor = i});
+      if (entry.type->kind != ElementType::Kind::floating || entry.element_count() == 0) continue;
+      auto values = values_of(model_, i);
       if (!values) return std::move(values.error());
       const bool zero = std::ranges::all_of(*values, [](float value) { return value == 0; });
       if (!zero) cut(entry.shape, *std::move(values));

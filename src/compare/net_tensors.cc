@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "compare/assignment.h"
-#include "model/weights.h"
+#include "compare/net_content.h"
 
 namespace pedigree {
 namespace {
@@ -78,11 +78,12 @@ class Pairer {
   Pairer(const Model& subject, const Model& base)
       : subject_(subject), base_(base), mine_(usable(subject)), theirs_(usable(base)) {}
 
-  // By name first; what is left by shape, in order, where both have as many of it.
-  Chosen choose() {
+  // By name first; what is left by content, then by shape, in order, where both have as many of it.
+  Result<Chosen> choose() {
     by_key([](const Model& model, std::size_t i) {
       return std::pair(plain_name(model.tensors[i].entry.name), sorted_shape(model, i));
     });
+    if (auto problem = by_content()) return std::unexpected(*std::move(problem));
     by_key([](const Model& model, std::size_t i) {
       return std::pair(std::string(), sorted_shape(model, i));
     });
@@ -91,6 +92,21 @@ class Pairer {
   }
 
  private:
+  std::optional<Problem> by_content() {
+    std::uint64_t values = 0;
+    for (const std::size_t i : mine_) values += subject_.tensors[i].entry.element_count();
+    for (const std::size_t i : theirs_) values += base_.tensors[i].entry.element_count();
+    if (values > 2 * most_values_in_all) return std::nullopt;
+    const auto same = same_content(subject_, mine_, base_, theirs_);
+    if (!same) return same.error();
+    for (const auto& [mine, theirs] : *same) {
+      chosen_.emplace_back(mine, theirs);
+      std::erase(mine_, mine);
+      std::erase(theirs_, theirs);
+    }
+    return std::nullopt;
+  }
+
   template <class Key>
   void by_key(Key key) {
     std::map<std::pair<std::string, Shape>, std::pair<Axes, Axes>> classes;
@@ -127,13 +143,6 @@ bool is_counter(const TensorEntry& entry) {
 std::size_t counted(const Model& model) {
   return static_cast<std::size_t>(std::ranges::count_if(
       model.tensors, [](const StoredTensor& tensor) { return !is_counter(tensor.entry); }));
-}
-
-Result<std::vector<float>> values_of(const Model& model, std::size_t tensor) {
-  const Shape& shape = model.tensors[tensor].entry.shape;
-  const std::uint64_t cols = shape.size() < 2 ? 1 : shape.back();
-  const std::uint64_t all = model.tensors[tensor].entry.element_count();
-  return read_all(model, {.rows = all / cols, .cols = cols, .tensor = tensor});
 }
 
 // `values` of `shape` with axis `axes[i]` put in the place of axis i.
@@ -190,13 +199,23 @@ void line_up(NetPair& pair, const Shape& theirs, const std::vector<float>& store
   if (first) pair.theirs = *std::move(first);
 }
 
+std::uint64_t parameters_of(const Model& model) {
+  std::uint64_t parameters = 0;
+  for (const StoredTensor& tensor : model.tensors) {
+    if (!is_counter(tensor.entry)) parameters += tensor.entry.element_count();
+  }
+  return parameters;
+}
+
 }  // namespace
 
 Result<NetPairs> pair_tensors(const Model& subject, const Model& base) {
   Pairer pairer(subject, base);
   NetPairs result;
   std::uint64_t kept = 0;
-  for (const auto& [mine, theirs] : pairer.choose()) {
+  const auto chosen = pairer.choose();
+  if (!chosen) return std::unexpected(chosen.error());
+  for (const auto& [mine, theirs] : *chosen) {
     const TensorEntry& entry = subject.tensors[mine].entry;
     const TensorEntry& other = base.tensors[theirs].entry;
     kept += entry.element_count();
@@ -212,9 +231,8 @@ Result<NetPairs> pair_tensors(const Model& subject, const Model& base) {
     result.paired += entry.element_count();
     result.pairs.push_back(std::move(pair));
   }
-  for (const StoredTensor& tensor : subject.tensors) {
-    if (!is_counter(tensor.entry)) result.parameters += tensor.entry.element_count();
-  }
+  result.parameters = parameters_of(subject);
+  result.their_parameters = parameters_of(base);
   result.mine_alone = counted(subject) - result.pairs.size();
   result.theirs_alone = counted(base) - result.pairs.size();
   return result;

@@ -114,12 +114,15 @@ class NetComparer {
   }
 
   // Kernels kept from training, more than strangers could share as tables: at least three, and
-  // half of all parameters.
+  // half of the smaller side's parameters, which may be a part of the other.
   bool find_frozen() {
     const auto kernels = frozen_kernels(pairs_);
     std::uint64_t values = 0;
     for (const NetPair* kernel : kernels) values += kernel->mine.size();
-    if (kernels.size() < fewest_kernels || 2 * values < pairs_.parameters) return false;
+    if (kernels.size() < fewest_kernels ||
+        2 * values < std::min(pairs_.parameters, pairs_.their_parameters)) {
+      return false;
+    }
     const bool whole = pairs_.mine_alone == 0 && pairs_.theirs_alone == 0;
     found_.relation = whole ? "partial-finetune" : "partial-reuse";
     found_.derived = "yes";

@@ -331,6 +331,35 @@ TEST_CASE("a net whose head alone was trained anew is a partial fine-tune") {
   CHECK(found.changed_tensors == std::vector<std::string>{"classes.weight"});
 }
 
+TEST_CASE("a net is found inside a larger one under other names and in another order") {
+  // The encoder's kernels behind a stranger's of the same shapes.
+  Net whole = net(5);
+  for (Layer& layer : whole) layer.name = "a." + layer.name;
+  const char* prefix = "z.";
+  Net encoder = net(1);
+  for (std::size_t i = encoder.size(); i-- > 0;) {
+    whole.push_back(encoder[i]);
+    whole.back().name = prefix + std::to_string(encoder.size() - i) + ".weight";
+  }
+  for (const auto& [subject, base] : {std::pair(encoder, whole), std::pair(whole, encoder)}) {
+    const NetFindings found = compared(subject, base);
+    CHECK(found.relation == "partial-reuse");
+    CHECK(found.derived == "yes");
+  }
+  Net stranger = net(8);
+  CHECK(compared(stranger, whole).derived != "yes");
+}
+
+TEST_CASE("names and order that say nothing leave a net identical by what it holds") {
+  Net scrambled = net(1);
+  for (std::size_t i = 0; i < scrambled.size(); ++i) {
+    scrambled[i].name = "t" + std::to_string((7 * i + 3) % scrambled.size());
+  }
+  const NetFindings found = compared(scrambled, net(1));
+  CHECK(found.relation == "identical");
+  CHECK(found.transforms == std::vector<std::string>{"rename"});
+}
+
 TEST_CASE("a head of another shape on the same backbone is partial reuse") {
   Net child = net(1);
   child.back() = {"classes.weight", {10, 64}, std::vector<float>(640, 0.25F)};
