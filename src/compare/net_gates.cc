@@ -160,6 +160,47 @@ std::optional<Likeness> likeness(const Part& mine, const Part& theirs) {
   return std::nullopt;
 }
 
+// One part of the base for each of the subject's.
+class Matcher {
+ public:
+  explicit Matcher(const std::vector<Part>& theirs) {
+    for (const Part& part : theirs) open_.emplace(part.bag, &part);
+  }
+
+  std::optional<EqualGates> match(const std::vector<Part>& mine) {
+    EqualGates result{.tensors = mine.size()};
+    for (const Part& part : mine) {
+      const auto like = take(part);
+      if (!like) return std::nullopt;
+      result.values += part.values.size();
+      result.reordered += like->reordered ? 1U : 0U;
+    }
+    if (turned_) result.transforms.emplace_back("transpose");
+    if (stacked_) result.transforms.emplace_back("stack-directions");
+    if (result.reordered > 0) result.transforms.emplace_back("gate-order");
+    if (!stacked_ && result.reordered == 0) return std::nullopt;
+    return result;
+  }
+
+ private:
+  std::optional<Likeness> take(const Part& part) {
+    const auto [begin, end] = open_.equal_range(part.bag);
+    for (auto at = begin; at != end; ++at) {
+      const auto like = likeness(part, *at->second);
+      if (!like) continue;
+      turned_ = turned_ || like->turned;
+      stacked_ = stacked_ || part.stacked != at->second->stacked;
+      open_.erase(at);
+      return like;
+    }
+    return std::nullopt;
+  }
+
+  std::multimap<std::uint64_t, const Part*> open_ = {};
+  bool turned_ = false;
+  bool stacked_ = false;
+};
+
 }  // namespace
 
 Result<std::optional<EqualGates>> equal_but_for_gates(const Model& subject, const Model& base) {
@@ -172,27 +213,7 @@ Result<std::optional<EqualGates>> equal_but_for_gates(const Model& subject, cons
     if (auto problem = side->read()) return std::unexpected(*std::move(problem));
   }
   if (mine.parts().size() != theirs.parts().size()) return std::nullopt;
-  std::multimap<std::uint64_t, const Part*> open;
-  for (const Part& part : theirs.parts()) open.emplace(part.bag, &part);
-  EqualGates result{.tensors = mine.parts().size()};
-  bool any_turned = false;
-  bool any_stacked = false;
-  for (const Part& part : mine.parts()) {
-    auto [at, end] = open.equal_range(part.bag);
-    std::optional<Likeness> like;
-    while (at != end && !(like = likeness(part, *at->second))) ++at;
-    if (!like) return std::nullopt;
-    result.values += part.values.size();
-    result.reordered += like->reordered ? 1U : 0U;
-    any_turned = any_turned || like->turned;
-    any_stacked = any_stacked || part.stacked != at->second->stacked;
-    open.erase(at);
-  }
-  if (any_turned) result.transforms.emplace_back("transpose");
-  if (any_stacked) result.transforms.emplace_back("stack-directions");
-  if (result.reordered > 0) result.transforms.emplace_back("gate-order");
-  if (!any_stacked && result.reordered == 0) return std::nullopt;
-  return result;
+  return Matcher(theirs.parts()).match(mine.parts());
 }
 
 }  // namespace pedigree

@@ -13,6 +13,7 @@
 #include "compare/net_channels.h"
 #include "compare/net_gates.h"
 #include "compare/net_kernels.h"
+#include "compare/net_tables.h"
 #include "compare/search.h"
 #include "compare/witness.h"
 
@@ -47,7 +48,7 @@ class NetComparer {
     const bool kin = found_.log10_p && *found_.log10_p <= certain;
     ChannelFindings channels = find_channels(subject_, pairs_, options_);
     found_.evidence.push_back(channels.evidence);
-    if (channels.equal) {
+    if (channels.equal && is_enough(*channels.refit)) {
       judge_reparametrised(channels);
     } else if (kin) {
       found_.stage = "aligned";
@@ -75,7 +76,9 @@ class NetComparer {
       if (const auto at = paired.find(i); at != paired.end()) {
         const NetPair& pair = *at->second;
         row.base_name = base_.tensors[pair.base].entry.name;
-        row.state = !is_informative(pair) ? "uninformative" : pair.equal ? "equal" : "changed";
+        const bool says_nothing =
+            !is_informative(pair) || (pair.equal && pair.shape.size() > 1 && is_computed(pair));
+        row.state = says_nothing ? "uninformative" : pair.equal ? "equal" : "changed";
         if (are_finite(pair)) row.relative_delta = relative_delta(pair);
       }
       found_.rows.push_back(std::move(row));
@@ -178,6 +181,13 @@ class NetComparer {
         "their own number; chance pairs about one a numbering.",
         matched, units, kernels, witnesses);
     found_.evidence.push_back(std::move(evidence));
+  }
+
+  // The whole net, or as much of it as equal kernels would have to be.
+  bool is_enough(const Refit& refit) const {
+    if (pairs_.mine_alone == 0 && pairs_.theirs_alone == 0) return true;
+    return refit.like_kernels >= fewest_kernels &&
+           2 * refit.like_values >= std::min(pairs_.parameters, pairs_.their_parameters);
   }
 
   // Every kernel is the same but for the order, sign and one factor of its channels.
