@@ -48,7 +48,7 @@ class NetComparer {
     const bool kin = found_.log10_p && *found_.log10_p <= certain;
     ChannelFindings channels = find_channels(subject_, pairs_, options_);
     found_.evidence.push_back(channels.evidence);
-    if (channels.equal && is_enough(*channels.refit)) {
+    if (channels.equal && is_enough(channels.refit)) {
       judge_reparametrised(channels);
     } else if (kin) {
       found_.stage = "aligned";
@@ -192,7 +192,7 @@ class NetComparer {
 
   // Every kernel is the same but for the order, sign and one factor of its channels.
   void judge_reparametrised(const ChannelFindings& channels) {
-    const Refit& refit = *channels.refit;
+    const Refit& refit = channels.refit;
     const bool whole = pairs_.mine_alone == 0 && pairs_.theirs_alone == 0;
     found_.relation = whole ? "reparametrised" : "partial-reuse";
     found_.derived = "yes";
@@ -217,7 +217,7 @@ class NetComparer {
   // Kin in another order of channels: all further questions are asked in the subject's.
   void judge_redealt_kin(ChannelFindings& channels) {
     for (std::size_t i = 0; i < pairs_.pairs.size(); ++i) {
-      pairs_.pairs[i].theirs = std::move(channels.refit->theirs[i]);
+      pairs_.pairs[i].theirs = std::move(channels.refit.theirs[i]);
       pairs_.pairs[i].equal = pairs_.pairs[i].mine == pairs_.pairs[i].theirs;
     }
     kernels_ = hidden_kernels(subject_, pairs_);
@@ -301,7 +301,10 @@ Result<NetFindings> compare_nets(const Model& subject, const Model& base,
                                  const CompareOptions& options) {
   auto gates = equal_but_for_gates(subject, base);
   if (!gates) return std::unexpected(std::move(gates.error()));
-  if (*gates && (*gates)->values >= fewest_parameters) return same_gates(**gates);
+  if (const std::optional<EqualGates>& equal = *gates;
+      equal && equal->values >= fewest_parameters) {
+    return same_gates(*equal);
+  }
   auto pairs = pair_tensors(subject, base);
   if (!pairs) return std::unexpected(std::move(pairs.error()));
   return NetComparer(subject, base, std::move(*pairs), options).find();
