@@ -52,6 +52,7 @@ class ChannelFinder {
     Refit refit = put_in_order(pairs_, wiring_, seen, maps);
     const bool changed = refit.moved > 0 || refit.turned > 0 || refit.scaled;
     found_.equal = refit.all_kernels && changed && refit.like_kernels > 1;
+    found_.missing = "what is the same in another order of channels is too little to decide";
     found_.kin = chance <= certain && are_redealt_copies(seen);
     if (!found_.equal && !found_.kin) return;
     if (refit.moved > 0) found_.transforms.emplace_back("channel-permute");

@@ -13,8 +13,8 @@ namespace pedigree {
 struct ChannelFindings {
   Evidence evidence = {};
   std::vector<std::string> transforms = {};  // "channel-permute", "channel-scale", "channel-sign"
-  // The base's values in the subject's order; where the sides are equal then, or kin.
-  std::optional<Refit> refit = {};
+  // The base's values in the subject's order; empty where the sides are neither equal nor kin.
+  Refit refit = {};
   bool equal = false;  // but for order, signs and one factor a channel
   bool kin = false;    // both ways agree, more than unrelated nets were seen to
   bool doubt = false;  // they agree more than unrelated nets, and too little to decide

@@ -2,14 +2,13 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <map>
 #include <span>
 #include <string_view>
 #include <utility>
 
+#include "compare/net_content.h"
 #include "compare/net_kernels.h"
-#include "model/weights.h"
 
 namespace pedigree {
 namespace {
@@ -38,16 +37,6 @@ const std::array<Order, 3>& orders() {
       Order{1, 0, 2},     // z, r, h to r, z, h, and back
   };
   return all;
-}
-
-std::uint64_t bag_of(const Values& values) {
-  std::vector<std::uint32_t> bits;
-  bits.reserve(values.size());
-  for (const float value : values) bits.push_back(std::bit_cast<std::uint32_t>(value + 0.0F));
-  std::ranges::sort(bits);
-  std::uint64_t hash = 0xCBF29CE484222325ULL;  // FNV-1a, by words; equality is checked after
-  for (const std::uint32_t each : bits) hash = (hash ^ each) * 0x100000001B3ULL;
-  return hash;
 }
 
 // ONNX: [directions, gates · units, inputs], or units for inputs; and the biases of both.
@@ -79,10 +68,8 @@ class Parts {
   std::optional<Problem> read() {
     for (std::size_t i = 0; i < model_.tensors.size(); ++i) {
       const TensorEntry& entry = model_.tensors[i].entry;
-      const std::uint64_t all = entry.element_count();
-      if (entry.type->kind != ElementType::Kind::floating || all == 0) continue;
-      const std::uint64_t cols = entry.shape.size() < 2 ? 1 : entry.shape.back();
-      auto values = read_all(model_, {.rows = all / cols, .cols = cols, .tensor = i});
+      if (entry.type->kind != ElementType::Kind::floating || entry.element_count() == 0) continue;
+      auto values = values_of(model_, i);
       if (!values) return std::move(values.error());
       const bool zero = std::ranges::all_of(*values, [](float value) { return value == 0; });
       if (!zero) cut(entry.shape, *std::move(values));
@@ -173,6 +160,47 @@ std::optional<Likeness> likeness(const Part& mine, const Part& theirs) {
   return std::nullopt;
 }
 
+// One part of the base for each of the subject's.
+class Matcher {
+ public:
+  explicit Matcher(const std::vector<Part>& theirs) {
+    for (const Part& part : theirs) open_.emplace(part.bag, &part);
+  }
+
+  std::optional<EqualGates> match(const std::vector<Part>& mine) {
+    EqualGates result{.tensors = mine.size()};
+    for (const Part& part : mine) {
+      const auto like = take(part);
+      if (!like) return std::nullopt;
+      result.values += part.values.size();
+      result.reordered += like->reordered ? 1U : 0U;
+    }
+    if (turned_) result.transforms.emplace_back("transpose");
+    if (stacked_) result.transforms.emplace_back("stack-directions");
+    if (result.reordered > 0) result.transforms.emplace_back("gate-order");
+    if (!stacked_ && result.reordered == 0) return std::nullopt;
+    return result;
+  }
+
+ private:
+  std::optional<Likeness> take(const Part& part) {
+    const auto [begin, end] = open_.equal_range(part.bag);
+    for (auto at = begin; at != end; ++at) {
+      const auto like = likeness(part, *at->second);
+      if (!like) continue;
+      turned_ = turned_ || like->turned;
+      stacked_ = stacked_ || part.stacked != at->second->stacked;
+      open_.erase(at);
+      return like;
+    }
+    return std::nullopt;
+  }
+
+  std::multimap<std::uint64_t, const Part*> open_ = {};
+  bool turned_ = false;
+  bool stacked_ = false;
+};
+
 }  // namespace
 
 Result<std::optional<EqualGates>> equal_but_for_gates(const Model& subject, const Model& base) {
@@ -185,27 +213,7 @@ Result<std::optional<EqualGates>> equal_but_for_gates(const Model& subject, cons
     if (auto problem = side->read()) return std::unexpected(*std::move(problem));
   }
   if (mine.parts().size() != theirs.parts().size()) return std::nullopt;
-  std::multimap<std::uint64_t, const Part*> open;
-  for (const Part& part : theirs.parts()) open.emplace(part.bag, &part);
-  EqualGates result{.tensors = mine.parts().size()};
-  bool any_turned = false;
-  bool any_stacked = false;
-  for (const Part& part : mine.parts()) {
-    auto [at, end] = open.equal_range(part.bag);
-    std::optional<Likeness> like;
-    while (at != end && !(like = likeness(part, *at->second))) ++at;
-    if (!like) return std::nullopt;
-    result.values += part.values.size();
-    result.reordered += like->reordered ? 1U : 0U;
-    any_turned = any_turned || like->turned;
-    any_stacked = any_stacked || part.stacked != at->second->stacked;
-    open.erase(at);
-  }
-  if (any_turned) result.transforms.emplace_back("transpose");
-  if (any_stacked) result.transforms.emplace_back("stack-directions");
-  if (result.reordered > 0) result.transforms.emplace_back("gate-order");
-  if (!any_stacked && result.reordered == 0) return std::nullopt;
-  return result;
+  return Matcher(theirs.parts()).match(mine.parts());
 }
 
 }  // namespace pedigree

@@ -5,6 +5,7 @@
 #include <complex>
 #include <numbers>
 #include <span>
+#include <vector>
 
 #include "compare/dense.h"
 
@@ -55,6 +56,20 @@ bool is_a_wave(std::span<const float> row) {
   return whole > 0 && largest > most_power * whole;
 }
 
+// Over half of up to sixteen of `count` rows, value `at(row, i)` for i below `width`.
+template <class At>
+bool are_waves(std::size_t count, std::size_t width, At at) {
+  if (width < shortest) return false;
+  std::size_t waves = 0;
+  std::vector<float> row(std::min(width, longest));
+  const auto places = spread_places(count, most_rows);
+  for (const std::size_t place : places) {
+    for (std::size_t i = 0; i < row.size(); ++i) row[i] = at(place, i);
+    waves += is_a_wave(row) ? 1U : 0U;
+  }
+  return 2 * waves > places.size();
+}
+
 }  // namespace
 
 bool is_computed(const NetPair& pair) {
@@ -62,13 +77,13 @@ bool is_computed(const NetPair& pair) {
   if (is_sparse_or_of_one_sign(values)) return true;
   const std::size_t rows = pair.shape.empty() ? 1 : static_cast<std::size_t>(pair.shape.front());
   const std::size_t width = values.size() / rows;
-  if (width < shortest) return false;
-  std::size_t waves = 0;
-  const auto places = spread_places(rows, most_rows);
-  for (const std::size_t row : places) {
-    waves += is_a_wave(values.subspan(row * width, std::min(width, longest))) ? 1U : 0U;
-  }
-  return 2 * waves > places.size();
+  const auto along_rows = [&](std::size_t row, std::size_t i) { return values[row * width + i]; };
+  if (are_waves(rows, width, along_rows)) return true;
+  if (pair.shape.size() > 3) return false;
+  // Positions come first in tables of sines and of rotary angles, so waves run down the columns.
+  const std::size_t cols = pair.shape.empty() ? 1 : static_cast<std::size_t>(pair.shape.back());
+  const auto down = [&](std::size_t col, std::size_t i) { return values[i * cols + col]; };
+  return are_waves(cols, values.size() / cols, down);
 }
 
 }  // namespace pedigree

@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "compare/assignment.h"
-#include "model/weights.h"
+#include "compare/net_content.h"
 
 namespace pedigree {
 namespace {
@@ -95,11 +95,12 @@ class Pairer {
     }
   }
 
-  // By name first; what is left by shape, in order, where both have as many of it.
-  Chosen choose() {
+  // By name first; what is left by content, then by shape, in order, where both have as many of it.
+  Result<Chosen> choose() {
     by_key([](const Model& model, std::size_t i) {
       return std::pair(plain_name(model.tensors[i].entry.name), sorted_shape(model, i));
     });
+    if (auto problem = by_content()) return std::unexpected(*std::move(problem));
     by_key([](const Model& model, std::size_t i) {
       return std::pair(std::string(), sorted_shape(model, i));
     });
@@ -108,6 +109,21 @@ class Pairer {
   }
 
  private:
+  std::optional<Problem> by_content() {
+    std::uint64_t values = 0;
+    for (const std::size_t i : mine_) values += subject_.tensors[i].entry.element_count();
+    for (const std::size_t i : theirs_) values += base_.tensors[i].entry.element_count();
+    if (values > 2 * most_values_in_all) return std::nullopt;
+    const auto same = same_content(subject_, mine_, base_, theirs_);
+    if (!same) return same.error();
+    for (const auto& [mine, theirs] : *same) {
+      chosen_.emplace_back(mine, theirs);
+      std::erase(mine_, mine);
+      std::erase(theirs_, theirs);
+    }
+    return std::nullopt;
+  }
+
   template <class Key>
   void by_key(Key key) {
     std::map<std::pair<std::string, Shape>, std::pair<Axes, Axes>> classes;
@@ -200,13 +216,23 @@ void line_up(NetPair& pair, const Shape& theirs, const std::vector<float>& store
   if (first) pair.theirs = *std::move(first);
 }
 
+std::uint64_t parameters_of(const Model& model) {
+  std::uint64_t parameters = 0;
+  for (const StoredTensor& tensor : model.tensors) {
+    if (!is_counter(tensor.entry)) parameters += tensor.entry.element_count();
+  }
+  return parameters;
+}
+
 }  // namespace
 
 Result<NetPairs> pair_tensors(const Model& subject, const Model& base, const Chosen& known) {
   Pairer pairer(subject, base, known);
   NetPairs result;
   std::uint64_t kept = 0;
-  for (const auto& [mine, theirs] : pairer.choose()) {
+  const auto chosen = pairer.choose();
+  if (!chosen) return std::unexpected(chosen.error());
+  for (const auto& [mine, theirs] : *chosen) {
     const TensorEntry& entry = subject.tensors[mine].entry;
     const TensorEntry& other = base.tensors[theirs].entry;
     kept += entry.element_count();
@@ -222,9 +248,8 @@ Result<NetPairs> pair_tensors(const Model& subject, const Model& base, const Cho
     result.paired += entry.element_count();
     result.pairs.push_back(std::move(pair));
   }
-  for (const StoredTensor& tensor : subject.tensors) {
-    if (!is_counter(tensor.entry)) result.parameters += tensor.entry.element_count();
-  }
+  result.parameters = parameters_of(subject);
+  result.their_parameters = parameters_of(base);
   result.mine_alone = counted(subject) - result.pairs.size();
   result.theirs_alone = counted(base) - result.pairs.size();
   return result;

@@ -1,5 +1,5 @@
 // Tensors of two nets of no known architecture set against each other: by name, else by
-// shape, with the order of axes in which one must be read to be like the other.
+// content, else by shape, with the order of axes in which one must be read to be like the other.
 #pragma once
 
 #include <cstddef>
@@ -30,7 +30,8 @@ struct NetPairs {
   std::size_t mine_alone = 0;
   std::size_t theirs_alone = 0;
   std::uint64_t parameters = 0;  // of the subject
-  std::uint64_t paired = 0;      // parameters in pairs
+  std::uint64_t their_parameters = 0;
+  std::uint64_t paired = 0;  // parameters in pairs
   bool renamed = false;
 };
 

@@ -15,6 +15,7 @@
 #include "compare/net_folding.h"
 #include "compare/net_gates.h"
 #include "compare/net_kernels.h"
+#include "compare/net_tables.h"
 #include "compare/search.h"
 #include "compare/witness.h"
 
@@ -49,7 +50,7 @@ class NetComparer {
     const bool kin = found_.log10_p && *found_.log10_p <= certain;
     ChannelFindings channels = find_channels(subject_, pairs_, options_);
     found_.evidence.push_back(channels.evidence);
-    if (channels.equal) {
+    if (channels.equal && is_enough(channels.refit)) {
       judge_reparametrised(channels);
     } else if (kin) {
       found_.stage = "aligned";
@@ -77,7 +78,9 @@ class NetComparer {
       if (const auto at = paired.find(i); at != paired.end()) {
         const NetPair& pair = *at->second;
         row.base_name = base_.tensors[pair.base].entry.name;
-        row.state = !is_informative(pair) ? "uninformative" : pair.equal ? "equal" : "changed";
+        const bool says_nothing =
+            !is_informative(pair) || (pair.equal && pair.shape.size() > 1 && is_computed(pair));
+        row.state = says_nothing ? "uninformative" : pair.equal ? "equal" : "changed";
         if (are_finite(pair)) row.relative_delta = relative_delta(pair);
       }
       found_.rows.push_back(std::move(row));
@@ -116,12 +119,15 @@ class NetComparer {
   }
 
   // Kernels kept from training, more than strangers could share as tables: at least three, and
-  // half of all parameters.
+  // half of the smaller side's parameters, which may be a part of the other.
   bool find_frozen() {
     const auto kernels = frozen_kernels(pairs_);
     std::uint64_t values = 0;
     for (const NetPair* kernel : kernels) values += kernel->mine.size();
-    if (kernels.size() < fewest_kernels || 2 * values < pairs_.parameters) return false;
+    if (kernels.size() < fewest_kernels ||
+        2 * values < std::min(pairs_.parameters, pairs_.their_parameters)) {
+      return false;
+    }
     const bool whole = pairs_.mine_alone == 0 && pairs_.theirs_alone == 0;
     found_.relation = whole ? "partial-finetune" : "partial-reuse";
     found_.derived = "yes";
@@ -179,9 +185,16 @@ class NetComparer {
     found_.evidence.push_back(std::move(evidence));
   }
 
+  // The whole net, or as much of it as equal kernels would have to be.
+  bool is_enough(const Refit& refit) const {
+    if (pairs_.mine_alone == 0 && pairs_.theirs_alone == 0) return true;
+    return refit.like_kernels >= fewest_kernels &&
+           2 * refit.like_values >= std::min(pairs_.parameters, pairs_.their_parameters);
+  }
+
   // Every kernel is the same but for the order, sign and one factor of its channels.
   void judge_reparametrised(const ChannelFindings& channels) {
-    const Refit& refit = *channels.refit;
+    const Refit& refit = channels.refit;
     const bool whole = pairs_.mine_alone == 0 && pairs_.theirs_alone == 0;
     found_.relation = whole ? "reparametrised" : "partial-reuse";
     found_.derived = "yes";
@@ -206,7 +219,7 @@ class NetComparer {
   // Kin in another order of channels: all further questions are asked in the subject's.
   void judge_redealt_kin(ChannelFindings& channels) {
     for (std::size_t i = 0; i < pairs_.pairs.size(); ++i) {
-      pairs_.pairs[i].theirs = std::move(channels.refit->theirs[i]);
+      pairs_.pairs[i].theirs = std::move(channels.refit.theirs[i]);
       pairs_.pairs[i].equal = pairs_.pairs[i].mine == pairs_.pairs[i].theirs;
     }
     kernels_ = hidden_kernels(subject_, pairs_);
@@ -303,7 +316,10 @@ Result<NetFindings> compare_nets(const Model& subject, const Model& base,
                                  const CompareOptions& options) {
   auto gates = equal_but_for_gates(subject, base);
   if (!gates) return std::unexpected(std::move(gates.error()));
-  if (*gates && (*gates)->values >= fewest_parameters) return same_gates(**gates);
+  if (const std::optional<EqualGates>& equal = *gates;
+      equal && equal->values >= fewest_parameters) {
+    return same_gates(*equal);
+  }
   const auto computed = computed_nets(subject, base);
   if (!computed) return std::unexpected(computed.error());
   const Model& mine = computed->subject ? *computed->subject : subject;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "compare/net_kernels.h"
+#include "compare/net_tables.h"
 #include "tests/support/binomial.h"
 #include "tests/support/model_directory.h"
 #include "tests/support/safetensors_builder.h"
@@ -211,6 +212,49 @@ TEST_CASE("tables of waves that strangers share are no frozen kernels") {
   CHECK(found.relation != "common-origin");
 }
 
+TEST_CASE("tables of positions and of rotary angles are computed, and listed as saying nothing") {
+  // Vaswani et al. 2017, section 3.5; rotary angles are the same without the sines apart.
+  Net one = net(1);
+  Net two = net(2);
+  std::vector<float> sines;
+  std::vector<float> rotary;
+  for (int position = 0; position < 128; ++position) {
+    for (int i = 0; i < 48; ++i) {
+      const double angle = position / std::pow(10000.0, 2 * (i / 2) / 48.0);
+      sines.push_back(static_cast<float>(i % 2 == 0 ? std::sin(angle) : std::cos(angle)));
+      rotary.push_back(static_cast<float>(std::cos(position / std::pow(10000.0, i / 48.0))));
+    }
+  }
+  for (Net* each : {&one, &two}) {
+    each->push_back({"positions", {1, 128, 48}, sines});
+    each->push_back({"rotary", {128, 48}, rotary});
+    each->push_back({"rotary_again", {128, 48}, rotary});
+  }
+  const Opened mine(one);
+  const Opened theirs(two);
+  CompareOptions options;
+  options.details = true;
+  const auto found = compare_nets(mine.model(), theirs.model(), options);
+  REQUIRE(found.has_value());
+  CHECK(found->derived != "yes");
+  for (const TensorRow& row : found->rows) {
+    if (row.name.starts_with("positions") || row.name.starts_with("rotary")) {
+      CHECK(row.state == "uninformative");
+    }
+  }
+}
+
+TEST_CASE("kernels of random numbers are not taken for computed ones") {
+  Bell bell(11);
+  int computed = 0;
+  for (int i = 0; i < 50; ++i) {
+    NetPair pair{.shape = {48, 64}};
+    for (int at = 0; at < 48 * 64; ++at) pair.mine.push_back(bell.next());
+    computed += is_computed(pair) ? 1 : 0;
+  }
+  CHECK(computed == 0);
+}
+
 TEST_CASE("filters over one channel that strangers share are no frozen kernels") {
   Net one = net(1);
   Net two = net(2);
@@ -329,6 +373,35 @@ TEST_CASE("a net whose head alone was trained anew is a partial fine-tune") {
   CHECK(found.relation == "partial-finetune");
   CHECK(found.derived == "yes");
   CHECK(found.changed_tensors == std::vector<std::string>{"classes.weight"});
+}
+
+TEST_CASE("a net is found inside a larger one under other names and in another order") {
+  // The encoder's kernels behind a stranger's of the same shapes.
+  Net whole = net(5);
+  for (Layer& layer : whole) layer.name = "a." + layer.name;
+  const char* prefix = "z.";
+  Net encoder = net(1);
+  for (std::size_t i = encoder.size(); i-- > 0;) {
+    whole.push_back(encoder[i]);
+    whole.back().name = prefix + std::to_string(encoder.size() - i) + ".weight";
+  }
+  for (const auto& [subject, base] : {std::pair(encoder, whole), std::pair(whole, encoder)}) {
+    const NetFindings found = compared(subject, base);
+    CHECK(found.relation == "partial-reuse");
+    CHECK(found.derived == "yes");
+  }
+  Net stranger = net(8);
+  CHECK(compared(stranger, whole).derived != "yes");
+}
+
+TEST_CASE("names and order that say nothing leave a net identical by what it holds") {
+  Net scrambled = net(1);
+  for (std::size_t i = 0; i < scrambled.size(); ++i) {
+    scrambled[i].name = "t" + std::to_string((7 * i + 3) % scrambled.size());
+  }
+  const NetFindings found = compared(scrambled, net(1));
+  CHECK(found.relation == "identical");
+  CHECK(found.transforms == std::vector<std::string>{"rename"});
 }
 
 TEST_CASE("a head of another shape on the same backbone is partial reuse") {
