@@ -344,12 +344,27 @@ std::vector<LabelledLine> verdict_lines(const Comparison& comparison, bool with_
   return lines;
 }
 
+namespace {
+
+// "opt, xglm (1.00 of its tensors fit); next bert (0.94)"
+std::string placement_in_words(const Architecture& built) {
+  std::string text = fmt::format("{} ({:.2f} of the tensors fit)",
+                                 joined(built.alike, shown_tensors), built.placed);
+  if (built.runner_up_placed > 0) {
+    text += fmt::format("; next {} ({:.2f})", built.runner_up, built.runner_up_placed);
+  }
+  return text;
+}
+
+}  // namespace
+
 std::vector<LabelledLine> architecture_lines(const ModelInfo& info) {
   const Architecture& built = info.architecture;
   std::vector<LabelledLine> lines;
   if (built.layers == 0 && info.tensors.empty()) return lines;
   add(lines, "family", built.family_title.empty() ? built.family : built.family_title);
   add(lines, "structure", built.structure);
+  if (!built.alike.empty()) add(lines, "built like", placement_in_words(built));
   if (built.layers > 0) {
     std::string text = fmt::format("{} layers of width {}", built.layers, built.hidden);
     if (built.heads > 0) text += fmt::format(", {} heads of {}", built.heads, built.head_dim);
