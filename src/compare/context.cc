@@ -50,6 +50,12 @@ ContextAnswer architecture_answer(const Architecture& subject, const Architectur
   ContextAnswer answer;
   if (subject.layers == 0 || base.layers == 0) {
     answer.because = "At least one side's structure is not known.";
+    if (subject.layers == base.layers && same_architecture(subject, base)) {
+      answer.answer = "yes";
+      answer.because =
+          fmt::format("No known family fits, and both are made of the same blocks: {}.",
+                      subject.layer_template);
+    }
     return answer;
   }
   if (!same_architecture(subject, base)) {

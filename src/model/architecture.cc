@@ -79,9 +79,14 @@ std::string structure_text(const Structure& structure) {
 bool same_architecture(const Architecture& a, const Architecture& b) {
   const Structure left = parse_structure(a.structure);
   const Structure right = parse_structure(b.structure);
-  if (left.kind.empty() || right.kind.empty()) return false;
-  return left.kind == right.kind && left.norm == right.norm && left.gated == right.gated &&
-         compatible(left.placement, right.placement) &&
+  if (left.kind.empty() || right.kind.empty()) {
+    // Of what nobody has roles for, shapes of the blocks are all there is.
+    const bool without_roles = a.layers == 0 && b.layers == 0;
+    return without_roles && left.kind == right.kind && !a.layer_template.empty() &&
+           a.layer_template == b.layer_template;
+  }
+  return compatible(left.kind, right.kind) && compatible(left.norm, right.norm) &&
+         left.gated == right.gated && compatible(left.placement, right.placement) &&
          compatible(left.positions, right.positions) &&
          compatible(left.activation, right.activation) && left.additions == right.additions;
 }

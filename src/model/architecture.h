@@ -22,6 +22,11 @@ struct Architecture {
                              // "decoder/rmsnorm-pre/rope/gated-silu"
   double explained = 0;      // share of the tensors the family's names explain
   std::string runner_up;     // next best family, "" when none
+  // Where names mean nothing: the families whose structure the shapes fit best and equally
+  // well, how well (1: every tensor), and how well the runner-up's does.
+  std::vector<std::string> alike;
+  double placed = 0;
+  double runner_up_placed = 0;
 
   std::string norm;        // "rmsnorm", "layernorm"
   std::string activation;  // "silu", "gelu", …

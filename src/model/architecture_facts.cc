@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "model/architecture_names.h"
+#include "model/block_runs.h"
 #include "model/head_counts.h"
 #include "model/role_table.h"
 
@@ -96,25 +97,32 @@ std::vector<std::string> additions_of(const RoleTable& roles, bool norm_plus_one
   return additions;
 }
 
+std::string positions_of(const RoleTable& roles, const ConfigFacts& config) {
+  if (roles.has("embed.positions")) return "learned";
+  return config.rope_theta ? "rope" : "unknown";
+}
+
 // Without a family: what the tensors show, and "unknown" for what they cannot.
 Structure structure_from_roles(const RoleTable& roles, const ConfigFacts& config) {
   const bool layernorm = roles.has("attn.norm.bias") || roles.has("ffn.norm.bias");
-  std::string positions = config.rope_theta ? "rope" : "unknown";
-  if (roles.has("embed.positions")) positions = "learned";
   return {.kind = "decoder",
           .norm = layernorm ? "layernorm" : "rmsnorm",
           .placement = roles.has("attn.norm") ? "pre" : "unknown",
-          .positions = positions,
+          .positions = positions_of(roles, config),
           .activation = "unknown"};
 }
 
 void fill_structure(Architecture& architecture, const RoleTable& roles, const ConfigFacts& config,
-                    const Family* family) {
+                    const Family* family, const std::optional<Placement>& placement) {
   Structure structure =
       family == nullptr ? structure_from_roles(roles, config) : parse_structure(family->structure);
   structure.gated = architecture.gated_mlp;
-  if (!config.activation.empty()) structure.activation = activation_class(config.activation);
   structure.additions = additions_of(roles, architecture.norm_plus_one);
+  if (family == nullptr && placement) {
+    structure = agreed_structure(*placement, std::move(structure));
+    architecture.gated_mlp = structure.gated;
+  }
+  if (!config.activation.empty()) structure.activation = activation_class(config.activation);
   architecture.norm = structure.norm;
   architecture.positions = structure.positions;
   architecture.activation = config.activation.empty() ? structure.activation : config.activation;
@@ -184,6 +192,15 @@ std::string layer_text(std::vector<const CanonicalTensor*> tensors) {
   return fmt::format("{{{}}}", fmt::join(parts, " · "));
 }
 
+void fill_placement(Architecture& architecture, const Placement& placement) {
+  architecture.alike.reserve(placement.alike.size());
+  for (const Family* family : placement.alike) architecture.alike.push_back(family->id);
+  architecture.placed = placement.score;
+  if (placement.runner_up == nullptr) return;
+  architecture.runner_up = placement.runner_up->id;
+  architecture.runner_up_placed = placement.runner_up_score;
+}
+
 }  // namespace
 
 std::string layer_template_of(const std::vector<CanonicalTensor>& canonical) {
@@ -209,19 +226,22 @@ std::string layer_template_of(const std::vector<CanonicalTensor>& canonical) {
   return fmt::format("{}", fmt::join(parts, " + "));
 }
 
-void describe_architecture(ModelInfo& info, const ConfigFacts& config, const Family* family) {
+void describe_architecture(ModelInfo& info, const ConfigFacts& config, const Family* family,
+                           const std::optional<Placement>& placement) {
   Architecture& architecture = info.architecture;
   const RoleTable roles(info.canonical);
   architecture.family = family == nullptr ? "unknown" : family->id;
   architecture.family_title = family == nullptr ? "unknown" : family->title;
   architecture.norm_plus_one = family != nullptr && family->norm_plus_one;
+  if (placement) fill_placement(architecture, *placement);
   if (info.canonical.empty()) {
     architecture.structure = "unknown";
+    if (!info.is_adapter) architecture.layer_template = block_template(info.tensors);
     return;
   }
   fill_sizes(architecture, info.canonical, roles);
   fill_heads(architecture, head_counts(roles, config));
-  fill_structure(architecture, roles, config, family);
+  fill_structure(architecture, roles, config, family, placement);
   fill_from_config(architecture, roles, config, family);
   architecture.layer_template = layer_template_of(info.canonical);
   architecture.renames =

@@ -10,6 +10,7 @@
 #include "model/config_check.h"
 #include "model/families_match.h"
 #include "model/packings/packings.h"
+#include "model/placement.h"
 #include "model/role_table.h"
 #include "model/structure.h"
 
@@ -21,9 +22,16 @@ constexpr double enough = 0.5;  // of the bytes, for names to be believed
 constexpr double fewest_seen = 0.2;
 constexpr std::size_t few = 2;  // tensors
 
+// Many nets have an "emb.weight" and a "head.weight", however much these weigh.
+bool tells_a_family(const FamilyTensor& tensor) {
+  return tensor.in_layer || std::ranges::count(tensor.name, '.') > 1;
+}
+
 bool is_believed(const FamilyMatch& match) {
+  const bool is_told = std::ranges::any_of(
+      match.matched, [](const MatchedTensor& one) { return tells_a_family(*one.as); });
   return match.matched.size() >= few &&
-         (match.completeness >= fewest_seen || match.explained() >= enough);
+         (match.completeness >= fewest_seen || (match.explained() >= enough && is_told));
 }
 
 int percent(double share) { return static_cast<int>(share * 100); }
@@ -58,6 +66,7 @@ void report_unknown(ModelInfo& info, const FamilyMatch& best, std::string_view c
 struct Choice {
   const Family* family = nullptr;  // whose names were used; null when roles came from shapes
   std::string contradiction = {};  // of the declared model type, "" for none
+  std::optional<Placement> placement = {};  // where no family's names fit
 };
 
 Choice choose(ModelInfo& info, const ConfigFacts& config) {
@@ -71,13 +80,17 @@ Choice choose(ModelInfo& info, const ConfigFacts& config) {
     return {.family = best.family, .contradiction = type_contradiction(ranked, config)};
   }
   if (is_believed(best)) info.architecture.runner_up = best.family->id;
-  if (std::optional<ShapeRoles> roles = roles_from_shapes(info.tensors)) {
+  std::optional<Placement> placement;
+  if (!info.is_adapter) placement = place_by_structure(info.tensors);
+  const std::vector<const Family*> alike =
+      placement ? placement->alike : std::vector<const Family*>{};
+  if (std::optional<ShapeRoles> roles = roles_from_shapes(info.tensors, alike)) {
     report_unknown(info, best, "roles were taken from shapes and order");
     use_shapes(info, *std::move(roles));
-    return {};
+    return {.placement = std::move(placement)};
   }
   report_unknown(info, best, "shapes and order did not tell the other roles");
-  if (!is_believed(best)) return {};
+  if (!is_believed(best)) return {.placement = std::move(placement)};
   use_names(info, best, config);
   return {.family = best.family};
 }
@@ -210,7 +223,7 @@ void assign_roles(ModelInfo& info, const ConfigFacts& config) {
   info.architecture = {};
   info.canonical.clear();
   Choice choice = info.tensors.empty() ? Choice{} : choose(info, config);
-  describe_architecture(info, config, choice.family);
+  describe_architecture(info, config, choice.family, choice.placement);
   if (config.tie_word_embeddings == true && RoleTable(info.canonical).has("head.out")) {
     info.tied_by = config.file;
   }

@@ -5,12 +5,12 @@
 #include <set>
 #include <string_view>
 #include <tuple>
+#include <utility>
+
+#include "model/known_orders.h"
 
 namespace pedigree {
 namespace {
-
-// The tensors of one block in some order; null where the order has no role.
-using Order = std::vector<const FamilyTensor*>;
 
 struct Candidate {
   const Layout* layout = nullptr;
@@ -18,52 +18,29 @@ struct Candidate {
   bool alphabetical = false;
   std::uint64_t bytes = 0;         // of all blocks, confirmed by shape
   const Family* family = nullptr;  // whose order it is; null by shapes alone
+  bool edges_agree = false;        // as many tensors stand around the blocks
   bool norms_agree = false;        // with or without biases, in the blocks and behind them
   std::size_t families = 0;        // that keep an order of the same roles
 };
 
-// The order a family's tensors are written in: as the model holds them, or by
-// name. Norms may stand elsewhere when writers sort by element type.
-Order family_order(const Family& family, bool alphabetical, bool with_optional, bool with_vectors) {
-  Order order;
-  for (const FamilyTensor& tensor : family.tensors) {
-    if (!tensor.in_layer || (tensor.optional && !with_optional)) continue;
-    if (tensor.shape.size() == 1 && !with_vectors) continue;
-    order.push_back(&tensor);
-  }
-  if (alphabetical) {
-    std::ranges::sort(order, {},
-                      [](const FamilyTensor* tensor) { return std::string_view(tensor->name); });
-  }
-  return order;
-}
-
-// Blocks of experts and of two kinds are not told by order.
-bool all_plain(const Order& order) {
-  return std::ranges::none_of(order, [](const FamilyTensor* tensor) {
-    return tensor->per_expert || tensor->stacked || tensor->stack != 0;
-  });
-}
-
 void add_orders(const Family& family, const Layout& layout, std::vector<Candidate>& candidates) {
-  for (const bool alphabetical : {false, true}) {
-    for (const bool with_optional : {false, true}) {
-      for (const bool with_vectors : {true, false}) {
-        Order order = family_order(family, alphabetical, with_optional, with_vectors);
-        if (order.size() != layout.blocks.front().size() || !all_plain(order)) continue;
-        candidates.push_back({.layout = &layout,
-                              .order = std::move(order),
-                              .alphabetical = alphabetical,
-                              .family = &family});
-      }
-    }
+  for (KnownOrder& known : known_orders(family, layout.blocks.front().size())) {
+    candidates.push_back({.layout = &layout,
+                          .order = std::move(known.order),
+                          .alphabetical = known.alphabetical,
+                          .family = &family,
+                          .edges_agree = edges_agree(family, layout)});
   }
 }
 
-std::vector<Candidate> known_orders(const Layout& layout) {
+// `alike` are the families whose structure the shapes fit; with none known, all decoders.
+std::vector<Candidate> known_candidates(const Layout& layout,
+                                        std::span<const Family* const> alike) {
   std::vector<Candidate> candidates;
   for (const Family& family : families()) {
-    if (family.structure.starts_with("decoder/")) add_orders(family, layout, candidates);
+    const bool fits = alike.empty() ? family.structure.starts_with("decoder/")
+                                    : std::ranges::find(alike, &family) != alike.end();
+    if (fits) add_orders(family, layout, candidates);
   }
   return candidates;
 }
@@ -72,8 +49,9 @@ std::vector<MatchedTensor> matched_block(const std::vector<std::size_t>& block, 
                                          int layer) {
   std::vector<MatchedTensor> matched;
   for (std::size_t i = 0; i < block.size(); ++i) {
-    if (order[i] == nullptr) continue;
-    matched.push_back({.tensor = block[i], .as = order[i], .layer = layer});
+    const auto& [as, expert] = order[i];
+    if (as == nullptr) continue;
+    matched.push_back({.tensor = block[i], .as = as, .layer = layer, .expert = expert});
   }
   return matched;
 }
@@ -122,7 +100,7 @@ Candidate candidate_by_shape(const Layout& layout, std::span<const StoredTensor>
   for (const std::size_t i : layout.blocks.front()) shapes.push_back(stored[i].entry.shape);
   Candidate candidate = {.layout = &layout};
   for (const std::string& role : roles_by_shape(shapes, hidden_size(stored, layout.blocks[0]))) {
-    candidate.order.push_back(role.empty() ? nullptr : plain_role(role));
+    candidate.order.push_back({.tensor = role.empty() ? nullptr : plain_role(role)});
   }
   return candidate;
 }
@@ -130,7 +108,7 @@ Candidate candidate_by_shape(const Layout& layout, std::span<const StoredTensor>
 std::vector<std::string_view> roles_of(const Order& order) {
   std::vector<std::string_view> roles;
   roles.reserve(order.size());
-  for (const FamilyTensor* tensor : order) {
+  for (const auto& [tensor, expert] : order) {
     // Fused parts are told by the first, and by how many there are.
     roles.emplace_back(tensor->parts.empty() ? tensor->role : tensor->parts.front().role);
     roles.insert(roles.end(), tensor->parts.size(), "+");
@@ -151,8 +129,8 @@ void count_families(std::vector<Candidate>& candidates) {
 }
 
 bool has_norm_bias(const Order& order) {
-  return std::ranges::any_of(order, [](const FamilyTensor* tensor) {
-    return tensor != nullptr && tensor->role == "attn.norm.bias";
+  return std::ranges::any_of(order, [](const OrderedTensor& one) {
+    return one.tensor != nullptr && one.tensor->role == "attn.norm.bias";
   });
 }
 
@@ -167,25 +145,57 @@ bool norms_agree(const Candidate& candidate, std::span<const StoredTensor> store
   return vectors == (has_norm_bias(candidate.order) ? 2 : 1);
 }
 
-std::optional<Candidate> best_candidate(std::span<const Layout> layouts,
-                                        std::span<const StoredTensor> stored) {
+// What a candidate is chosen by: of readings that fit equally well a known order before shapes
+// alone, in the layout most trusted, with norms like those outside, that most families keep.
+auto worth(const Candidate& candidate, std::span<const Layout> layouts) {
+  const bool sorted = candidate.layout->sorted_by_name;
+  return std::tuple(candidate.bytes, candidate.family != nullptr, candidate.edges_agree && !sorted,
+                    layouts.data() - candidate.layout, candidate.norms_agree, candidate.families);
+}
+
+// Every reading of the blocks, measured.
+std::vector<Candidate> candidates_of(std::span<const Layout> layouts,
+                                     std::span<const StoredTensor> stored,
+                                     std::span<const Family* const> alike) {
   std::vector<Candidate> candidates;
   for (const Layout& layout : layouts) {
-    std::vector<Candidate> orders = known_orders(layout);
+    std::vector<Candidate> orders = known_candidates(layout, alike);
     for (Candidate& one : orders) one.norms_agree = norms_agree(one, stored);
     std::ranges::move(orders, std::back_inserter(candidates));
   }
   for (const Layout& layout : layouts) candidates.push_back(candidate_by_shape(layout, stored));
   for (Candidate& candidate : candidates) measure(candidate, stored);
   count_families(candidates);
-  // Of readings that fit equally well a known order before shapes alone, in the layout most
-  // trusted, with norms like those outside, that most families keep; then the first.
-  const auto best = std::ranges::max_element(candidates, {}, [&](const Candidate& candidate) {
-    return std::tuple(candidate.bytes, candidate.family != nullptr,
-                      layouts.data() - candidate.layout, candidate.norms_agree, candidate.families);
-  });
-  if (best == candidates.end() || best->bytes == 0) return std::nullopt;
-  return *best;
+  return candidates;
+}
+
+// Where readings of known families fit as well as the chosen one and call a tensor otherwise:
+// "attn.norm|attn.post_norm".
+std::set<std::string> rival_roles(const Candidate& best, std::span<const Candidate> candidates) {
+  std::map<std::size_t, std::string_view> chosen;
+  const auto each = [](const Candidate& candidate, auto take) {
+    for (const std::vector<std::size_t>& block : candidate.layout->blocks) {
+      for (std::size_t i = 0; i < block.size(); ++i) {
+        const FamilyTensor* tensor = candidate.order[i].tensor;
+        if (tensor != nullptr && !tensor->role.empty()) take(block[i], tensor->role);
+      }
+    }
+  };
+  each(best, [&](std::size_t tensor, std::string_view role) { chosen[tensor] = role; });
+  std::set<std::string> rivals;
+  for (const Candidate& other : candidates) {
+    if (other.family == nullptr || other.bytes != best.bytes ||
+        other.edges_agree != best.edges_agree || other.alphabetical != best.alphabetical) {
+      continue;
+    }
+    each(other, [&](std::size_t tensor, std::string_view role) {
+      const auto found = chosen.find(tensor);
+      if (found == chosen.end() || found->second == role) return;
+      const auto [first, second] = std::minmax(found->second, role);
+      rivals.insert(std::string(first) + "|" + std::string(second));
+    });
+  }
+  return rivals;
 }
 
 // What stands around the blocks: embedding, head and norms.
@@ -250,8 +260,8 @@ class Surroundings {
   bool has_norm_bias() const { return pedigree::has_norm_bias(candidate_.order); }
 
   bool block_has_norms() const {
-    return std::ranges::any_of(candidate_.order, [](const FamilyTensor* tensor) {
-      return tensor != nullptr && tensor->role == "attn.norm";
+    return std::ranges::any_of(candidate_.order, [](const OrderedTensor& one) {
+      return one.tensor != nullptr && one.tensor->role == "attn.norm";
     });
   }
 
@@ -280,13 +290,14 @@ class Surroundings {
 };
 
 std::vector<std::string> ambiguous_roles(std::span<const MatchedTensor> matched,
-                                         std::span<const StoredTensor> stored) {
+                                         std::span<const StoredTensor> stored,
+                                         const std::set<std::string>& rivals) {
   std::map<std::pair<bool, Shape>, std::set<std::string>> by_shape;
   for (const MatchedTensor& one : matched) {
     if (one.layer > 0 || one.as->role.empty()) continue;
     by_shape[{one.layer < 0, stored[one.tensor].entry.shape}].insert(one.as->role);
   }
-  std::vector<std::string> result;
+  std::vector<std::string> result(rivals.begin(), rivals.end());
   for (const auto& [shape, roles] : by_shape) {
     if (roles.size() < 2) continue;
     std::string text;
@@ -294,6 +305,8 @@ std::vector<std::string> ambiguous_roles(std::span<const MatchedTensor> matched,
     result.push_back(std::move(text));
   }
   std::ranges::sort(result);
+  const auto doubles = std::ranges::unique(result);
+  result.erase(doubles.begin(), doubles.end());
   return result;
 }
 
@@ -397,10 +410,13 @@ std::vector<std::string> roles_by_shape(std::span<const Shape> shapes, std::uint
   return BlockShapes(shapes, hidden).roles();
 }
 
-std::optional<ShapeRoles> roles_from_shapes(std::span<const StoredTensor> stored) {
+std::optional<ShapeRoles> roles_from_shapes(std::span<const StoredTensor> stored,
+                                            std::span<const Family* const> alike) {
   const std::vector<Layout> layouts = block_layouts(stored);
-  const std::optional<Candidate> best = best_candidate(layouts, stored);
-  if (!best) return std::nullopt;
+  const std::vector<Candidate> candidates = candidates_of(layouts, stored, alike);
+  const auto best = std::ranges::max_element(
+      candidates, {}, [&](const Candidate& candidate) { return worth(candidate, layouts); });
+  if (best == candidates.end() || best->bytes == 0) return std::nullopt;
   std::vector<MatchedTensor> matched = Surroundings(*best, stored).matched();
   for (std::size_t layer = 0; layer < best->layout->blocks.size(); ++layer) {
     std::ranges::move(
@@ -421,7 +437,7 @@ std::optional<ShapeRoles> roles_from_shapes(std::span<const StoredTensor> stored
   result.byte_share = static_cast<double>(bytes) / static_cast<double>(all_bytes);
   result.count_share =
       static_cast<double>(result.matched.size()) / static_cast<double>(stored.size());
-  result.ambiguous = ambiguous_roles(result.matched, stored);
+  result.ambiguous = ambiguous_roles(result.matched, stored, rival_roles(*best, candidates));
   return result;
 }
 

@@ -12,7 +12,9 @@ namespace pedigree {
 namespace {
 
 constexpr std::size_t most_tensors = 50'000;
-constexpr std::size_t longest_block = 64;
+constexpr std::size_t longest_block = 1024;  // with its experts
+// Steps of looking for repetition; of a model of 50,000 tensors blocks are 256 long at most.
+constexpr std::size_t most_comparisons = 12'800'000;
 constexpr std::size_t shortest_block = 5;  // q, k, v, o and one MLP matrix
 
 using Indices = std::vector<std::size_t>;
@@ -120,8 +122,9 @@ Repeat longest_repeat(const std::vector<std::size_t>& classes, std::size_t perio
 // The period that covers most; of those that cover about as much the shortest.
 std::optional<Repeat> best_repeat(const std::vector<std::size_t>& classes) {
   std::optional<Repeat> best;
-  for (std::size_t period = shortest_block; period <= std::min(longest_block, classes.size() / 2);
-       ++period) {
+  const std::size_t affordable = most_comparisons / std::max<std::size_t>(classes.size(), 1);
+  for (std::size_t period = shortest_block;
+       period <= std::min({longest_block, classes.size() / 2, affordable}); ++period) {
     const Repeat repeat = longest_repeat(classes, period);
     if (repeat.length == 0) continue;
     if (!best || repeat.length > best->length + best->period) best = repeat;

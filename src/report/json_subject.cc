@@ -40,6 +40,12 @@ OrderedJson json_architecture(const Architecture& built) {
   put_text(out, "structure", built.structure);
   out["explained"] = json_number(built.explained);
   put_text(out, "runner_up", built.runner_up);
+  if (!built.alike.empty()) {
+    OrderedJson& placed = out["placed"];
+    for (const std::string& family : built.alike) placed["alike"].push_back(json_text(family));
+    placed["score"] = json_number(built.placed);
+    if (built.runner_up_placed > 0) placed["runner_up_score"] = json_number(built.runner_up_placed);
+  }
   put_text(out, "norm", built.norm);
   put_text(out, "activation", built.activation);
   put_text(out, "positions", built.positions);

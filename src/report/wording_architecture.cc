@@ -76,6 +76,16 @@ constexpr std::array<Consequence, 16> consequences = {{
     {"tied embeddings", "one has a head of its own"},
 }};
 
+// "opt, xglm (1.00 of the tensors fit); next bert (0.94)"
+std::string placement_in_words(const Architecture& built) {
+  std::string text = fmt::format("{} ({:.2f} of the tensors fit)",
+                                 some_of(built.alike, shown_renames), built.placed);
+  if (built.runner_up_placed > 0) {
+    text += fmt::format("; next {} ({:.2f})", built.runner_up, built.runner_up_placed);
+  }
+  return text;
+}
+
 // How roles and sizes were found, where not by the tensors' names.
 void add_source(std::vector<LabelledLine>& lines, const Architecture& built) {
   if (built.roles_from == "shapes") {
@@ -124,6 +134,7 @@ std::vector<LabelledLine> architecture_lines(const ModelInfo& info) {
   if (built.layers == 0 && info.tensors.empty()) return lines;
   add_line(lines, "family", built.family_title.empty() ? built.family : built.family_title);
   add_line(lines, "structure", built.structure);
+  if (!built.alike.empty()) add_line(lines, "built like", placement_in_words(built));
   add_line(lines, "size", size_in_words(built));
   add_line(lines, "settings", settings_in_words(built));
   add_line(lines, "layer", built.layer_template);

@@ -279,5 +279,13 @@ TEST_CASE("no tensors are no problem of the architecture") {
   CHECK(info.architecture.family == "unknown");
 }
 
+TEST_CASE("tables under common names are no family, however much they weigh") {
+  test::NamedTensors net;
+  net.add("emb.weight", {500, 64}).add("head.weight", {500, 64}).add("rnn.weight_ih_l0", {256, 64});
+  const ModelInfo info = net.model();
+  CHECK(info.architecture.family == "unknown");
+  CHECK(info.canonical.empty());
+}
+
 }  // namespace
 }  // namespace pedigree
