@@ -82,12 +82,27 @@ class Comparer {
     result_.verdict.architecture = architecture.answer;
     result_.verdict.architecture_because = architecture.because;
     result_.config_differences = architecture_differences(mine, theirs);
-    const ContextAnswer tokenizer = tokenizer_answer(subject_.sketch, base_.sketch);
-    result_.verdict.tokenizer = tokenizer.answer;
-    result_.verdict.tokenizer_because = tokenizer.because;
+    answer_tokenizer();
     if (mine.renames != theirs.renames || mine.roles_from != theirs.roles_from) {
       rename_ = true;
     }
+  }
+
+  // Token by token where both vocabularies are at hand, else by their sketches.
+  void answer_tokenizer() {
+    Verdict& verdict = result_.verdict;
+    const Model* mine = subject_.weights;
+    const Model* theirs = base_.weights;
+    if (mine == nullptr || theirs == nullptr || !mine->tokenizer || !theirs->tokenizer) {
+      const ContextAnswer tokenizer = tokenizer_answer(subject_.sketch, base_.sketch);
+      verdict.tokenizer = tokenizer.answer;
+      verdict.tokenizer_because = tokenizer.because;
+      return;
+    }
+    result_.tokenizers = relate_tokenizers(*mine->tokenizer, *theirs->tokenizer);
+    verdict.tokenizer = tokenizer_relation_answer(*result_.tokenizers);
+    verdict.tokenizer_because = tokenizer_relation_in_words(*result_.tokenizers) +
+                                names_in_words(*mine->tokenizer, *theirs->tokenizer);
   }
 
   // Without roles: the same tensors under whatever names are the same model all the same.

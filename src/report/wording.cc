@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "report/numbers.h"
 #include "report/wording_components.h"
+#include "report/wording_tokenizer.h"
 
 namespace pedigree {
 namespace {
@@ -361,9 +362,8 @@ std::vector<LabelledLine> architecture_lines(const ModelInfo& info) {
   }
   add(lines, "layer", built.layer_template);
   if (info.tokenizer) {
-    add(lines, "tokenizer",
-        fmt::format("{}, {} tokens, {} merges", info.tokenizer->kind, info.tokenizer->tokens.size(),
-                    info.tokenizer->merges));
+    add(lines, "tokenizer", tokenizer_in_words(*info.tokenizer));
+    add(lines, "chat template", chat_template_in_words(*info.tokenizer));
   }
   if (built.roles_from != "names") {
     add(lines, "roles", "read from shapes and order, because the names mean nothing");
