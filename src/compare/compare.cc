@@ -86,7 +86,7 @@ class Comparer {
 
  private:
   void answer_context() {
-    pedigree::answer_context(subject_.sketch, base_.sketch, result_);
+    pedigree::answer_context(subject_, base_, result_);
     const Architecture& mine = subject_.sketch.architecture;
     const Architecture& theirs = base_.sketch.architecture;
     if (mine.renames != theirs.renames || mine.roles_from != theirs.roles_from) {

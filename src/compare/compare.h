@@ -16,6 +16,7 @@
 
 #include "base/progress.h"
 #include "compare/evidence.h"
+#include "compare/tokenizer_relation.h"
 #include "fingerprint/fingerprint.h"
 #include "model/model.h"
 
@@ -112,7 +113,8 @@ struct Comparison {
   std::vector<Evidence> evidence;            // in the order of the stages
   std::vector<TensorRow> rows;               // only with details
   std::vector<std::pair<std::string, std::string>>
-      config_differences;  // ("rope_theta", "10000 against 5000000")
+      config_differences;                       // ("rope_theta", "10000 against 5000000")
+  std::optional<TokenizerRelation> tokenizers;  // where both sides' tokens are at hand
   std::vector<Problem> problems;
 };
 

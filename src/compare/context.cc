@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "compare/structure_words.h"
+#include "compare/tokenizer_relation.h"
 #include "compare/witness.h"
 
 namespace pedigree {
@@ -118,14 +119,30 @@ ContextAnswer tokenizer_answer(const Fingerprint& subject, const Fingerprint& ba
   return answer;
 }
 
-void answer_context(const Fingerprint& subject, const Fingerprint& base, Comparison& comparison) {
-  ContextAnswer architecture = architecture_answer(subject.architecture, base.architecture);
-  comparison.verdict.architecture = std::move(architecture.answer);
-  comparison.verdict.architecture_because = std::move(architecture.because);
-  comparison.config_differences = architecture_differences(subject.architecture, base.architecture);
-  ContextAnswer tokenizer = tokenizer_answer(subject, base);
-  comparison.verdict.tokenizer = std::move(tokenizer.answer);
-  comparison.verdict.tokenizer_because = std::move(tokenizer.because);
+void answer_context(const Side& subject, const Side& base, Comparison& comparison) {
+  const Architecture& mine = subject.sketch.architecture;
+  const Architecture& theirs = base.sketch.architecture;
+  Verdict& verdict = comparison.verdict;
+  ContextAnswer architecture = architecture_answer(mine, theirs);
+  verdict.architecture = std::move(architecture.answer);
+  verdict.architecture_because = std::move(architecture.because);
+  comparison.config_differences = architecture_differences(mine, theirs);
+  const auto has_tokenizer = [](const Side& side) {
+    return side.weights != nullptr && side.weights->tokenizer.has_value();
+  };
+  if (has_tokenizer(subject) && has_tokenizer(base)) {
+    // Token by token where both vocabularies are at hand, else by their sketches.
+    const Tokenizer& own = *subject.weights->tokenizer;
+    const Tokenizer& other = *base.weights->tokenizer;
+    comparison.tokenizers = relate_tokenizers(own, other);
+    verdict.tokenizer = tokenizer_relation_answer(*comparison.tokenizers);
+    verdict.tokenizer_because =
+        tokenizer_relation_in_words(*comparison.tokenizers) + names_in_words(own, other);
+    return;
+  }
+  ContextAnswer tokenizer = tokenizer_answer(subject.sketch, base.sketch);
+  verdict.tokenizer = std::move(tokenizer.answer);
+  verdict.tokenizer_because = std::move(tokenizer.because);
 }
 
 }  // namespace pedigree

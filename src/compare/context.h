@@ -32,6 +32,6 @@ ContextAnswer tokenizer_answer(const Fingerprint& subject, const Fingerprint& ba
 
 // Both answers and the hyper-parameters that differ, into a comparison's verdict. Needs no
 // weights on either side.
-void answer_context(const Fingerprint& subject, const Fingerprint& base, Comparison& comparison);
+void answer_context(const Side& subject, const Side& base, Comparison& comparison);
 
 }  // namespace pedigree

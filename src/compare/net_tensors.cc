@@ -11,6 +11,7 @@
 
 #include "compare/assignment.h"
 #include "compare/net_content.h"
+#include "model/weights.h"
 
 namespace pedigree {
 namespace {

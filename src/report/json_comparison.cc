@@ -83,6 +83,7 @@ void put_lists(OrderedJson& out, const Comparison& comparison) {
     put_text(difference, "consequence", consequence_of(field));
     out["config_differences"].push_back(std::move(difference));
   }
+  if (comparison.tokenizers) out["tokenizers"] = json_tokenizers(*comparison.tokenizers);
   out["evidence"] = OrderedJson::array();
   for (const Evidence& each : comparison.evidence) out["evidence"].push_back(json_evidence(each));
   for (const TensorRow& each : comparison.rows) out["tensors"].push_back(json_row(each));

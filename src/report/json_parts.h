@@ -27,6 +27,8 @@ OrderedJson json_comparison(const Comparison& comparison);
 OrderedJson json_lora(const Lora& lora);
 OrderedJson json_adapter(const Adapter& adapter);
 OrderedJson json_joint(const Joint& joint);
+OrderedJson json_tokenizer(const Tokenizer& tokenizer);
+OrderedJson json_tokenizers(const TokenizerRelation& relation);
 OrderedJson json_subject(const Subject& subject, bool with_tensors);
 
 }  // namespace pedigree

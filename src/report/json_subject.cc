@@ -102,18 +102,6 @@ OrderedJson json_claim(const Claim& claim) {
   return out;
 }
 
-OrderedJson json_tokenizer(const Tokenizer& tokenizer) {
-  OrderedJson out;
-  put_text(out, "kind", tokenizer.kind);
-  put_text(out, "file", tokenizer.file);
-  out["tokens"] = tokenizer.tokens.size();
-  out["added"] = tokenizer.added.size();
-  out["merges"] = tokenizer.merges;
-  put_text(out, "vocabulary_digest", tokenizer.vocabulary_digest);
-  put_text(out, "merges_digest", tokenizer.merges_digest);
-  return out;
-}
-
 OrderedJson json_digest(const ModelDigests& digests) {
   OrderedJson out;
   put_text(out, "named", digests.named);

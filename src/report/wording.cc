@@ -11,6 +11,7 @@
 #include "report/numbers.h"
 #include "report/wording_architecture.h"
 #include "report/wording_components.h"
+#include "report/wording_tokenizer.h"
 
 namespace pedigree {
 namespace {

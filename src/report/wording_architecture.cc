@@ -8,6 +8,7 @@
 
 #include "model/known_configurations.h"
 #include "report/numbers.h"
+#include "report/wording_tokenizer.h"
 
 namespace pedigree {
 namespace {
@@ -139,9 +140,8 @@ std::vector<LabelledLine> architecture_lines(const ModelInfo& info) {
   add_line(lines, "settings", settings_in_words(built));
   add_line(lines, "layer", built.layer_template);
   if (info.tokenizer) {
-    add_line(lines, "tokenizer",
-             fmt::format("{}, {} tokens, {} merges", info.tokenizer->kind,
-                         info.tokenizer->tokens.size(), info.tokenizer->merges));
+    add_line(lines, "tokenizer", tokenizer_in_words(*info.tokenizer));
+    add_line(lines, "chat template", chat_template_in_words(*info.tokenizer));
   }
   add_source(lines, built);
   std::vector<std::string> renames;

@@ -130,7 +130,10 @@ Comparison compared_by_metadata(Opened& subject, Opened& base, std::string why,
   }
   const auto first = sketch_of(subject, base, judge);
   const auto second = sketch_of(base, subject, judge);
-  if (first && second) answer_context(first->value(), second->value(), comparison);
+  if (first && second) {
+    answer_context({.sketch = first->value(), .weights = subject.model.get()},
+                   {.sketch = second->value(), .weights = base.model.get()}, comparison);
+  }
   return comparison;
 }
 

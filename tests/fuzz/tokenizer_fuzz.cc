@@ -5,12 +5,29 @@
 #include <span>
 #include <string_view>
 
+#include "compare/tokenizer_relation.h"
+#include "model/chat_template.h"
+#include "model/known_vocabularies.h"
 #include "model/tokenizer_files.h"
 #include "model/tokenizer_vocabulary.h"
 
 namespace {
 
 using namespace pedigree;
+
+// A vocabulary is itself, and has its place among the known ones.
+void hold_names(Tokenizer tokenizer) {
+  check(tokenizer.added.size() == tokenizer.added_ids.size(), "added tokens without ids");
+  find_known_vocabularies(tokenizer);
+  check(tokenizer.bytes_digest.size() == 64, "no digest of the bytes");
+  for (const VocabularyMatch& match : tokenizer.known) {
+    check(match.resemblance >= 0 && match.resemblance <= 1, "a share that is none");
+    check(!match_in_words(match).empty(), "a match without words");
+  }
+  const TokenizerRelation itself = relate_tokenizers(tokenizer, tokenizer);
+  check(itself.relation == "identical", "a vocabulary that is not itself");
+  check(tokenizer_relation_answer(itself) == "yes", "another's than its own");
+}
 
 void hold(const Result<Tokenizer>& tokenizer) {
   if (!tokenizer) {
@@ -25,6 +42,7 @@ void hold(const Result<Tokenizer>& tokenizer) {
   StringListDigest digest;
   for (const std::string& token : tokenizer->tokens) digest.add(token);
   check(digest.finish() == tokenizer->vocabulary_digest, "a digest of something else");
+  hold_names(*tokenizer);
 }
 
 }  // namespace
@@ -43,5 +61,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   } else {
     check(pieces.error().code == "tokenizer-malformed", "another code");
   }
+  check(chat_template_of(text, "chat_template.jinja").bytes <= size, "a template that grew");
   return 0;
 }
