@@ -165,13 +165,25 @@ class Search {
     return static_cast<std::size_t>(std::distance(bag_.begin(), found));
   }
 
+  void take_told(State& state, bool optional) const {
+    for (std::size_t i = 0; i < tensors_.size(); ++i) {
+      const FamilyTensor& tensor = *tensors_[i];
+      if (state.is_done[i] || tensor.optional != optional) continue;
+      if (is_open(tensor, state.sizes)) continue;
+      if (tensor.per_expert && state.sizes.find(Symbol::experts) == 0) continue;
+      take(state, i, place_of(tensor, state.sizes));
+    }
+  }
+
   // All whose sizes are known take their shapes, in order. False once that makes no sense.
   bool take_told(State& state) const {
+    take_told(state, false);
+    // What need not be there takes nothing from what has to be.
+    bool is_complete = true;
     for (std::size_t i = 0; i < tensors_.size(); ++i) {
-      if (state.is_done[i] || is_open(*tensors_[i], state.sizes)) continue;
-      if (tensors_[i]->per_expert && state.sizes.find(Symbol::experts) == 0) continue;
-      take(state, i, place_of(*tensors_[i], state.sizes));
+      is_complete = is_complete && (state.is_done[i] || tensors_[i]->optional);
     }
+    if (is_complete) take_told(state, true);
     // A table of positions has fewer rows than one of tokens, and a head about as many.
     const std::uint64_t vocab = state.sizes.find(Symbol::vocab);
     const std::uint64_t head = state.sizes.find(Symbol::head_rows);
