@@ -5,7 +5,7 @@
 #include <map>
 #include <set>
 
-#include "model/weights.h"
+#include "compare/net_tensors.h"
 
 namespace pedigree {
 namespace {
@@ -38,7 +38,7 @@ Result<ByContent> contents_of(const Model& model, std::span<const std::size_t> t
     Content content{.shape = entry.shape};
     std::ranges::sort(content.shape);
     if (entry.element_count() <= fewest_distinct || !shapes.contains(content.shape)) continue;
-    const auto values = values_of(model, tensor);
+    const auto values = net_values(model, tensor);
     if (!values) return std::unexpected(values.error());
     if (!says_something(*values)) continue;
     content.bag = bag_of(*values);
@@ -68,12 +68,6 @@ std::uint64_t bag_of(std::span<const float> values) {
   std::uint64_t hash = 0xCBF29CE484222325ULL;  // FNV-1a, by words
   for (const std::uint32_t each : bits) hash = (hash ^ each) * 0x100000001B3ULL;
   return hash;
-}
-
-Result<std::vector<float>> values_of(const Model& model, std::size_t tensor) {
-  const TensorEntry& entry = model.tensors[tensor].entry;
-  const std::uint64_t cols = entry.shape.size() < 2 ? 1 : entry.shape.back();
-  return read_all(model, {.rows = entry.element_count() / cols, .cols = cols, .tensor = tensor});
 }
 
 Result<std::vector<std::pair<std::size_t, std::size_t>>> same_content(

@@ -15,8 +15,6 @@ namespace pedigree {
 // Of the values in any order; equality is checked by whoever relies on it.
 std::uint64_t bag_of(std::span<const float> values);
 
-Result<std::vector<float>> values_of(const Model& model, std::size_t tensor);
-
 // Among these tensors, pairs (subject, base) of the same lengths of axes in any order and the same
 // values in any order: parts of a larger net, renamed layers, channels dealt anew. Reads all of
 // them; small ones and those of few numbers say nothing.

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "compare/net_content.h"
+#include "compare/net_tensors.h"
 #include "compare/net_kernels.h"
 
 namespace pedigree {
@@ -69,7 +70,7 @@ class Parts {
     for (std::size_t i = 0; i < model_.tensors.size(); ++i) {
       const TensorEntry& entry = model_.tensors[i].entry;
       if (entry.type->kind != ElementType::Kind::floating || entry.element_count() == 0) continue;
-      auto values = values_of(model_, i);
+      auto values = net_values(model_, i);
       if (!values) return std::move(values.error());
       const bool zero = std::ranges::all_of(*values, [](float value) { return value == 0; });
       if (!zero) cut(entry.shape, *std::move(values));
