@@ -127,17 +127,19 @@ void answer_context(const Side& subject, const Side& base, Comparison& compariso
   verdict.architecture = std::move(architecture.answer);
   verdict.architecture_because = std::move(architecture.because);
   comparison.config_differences = architecture_differences(mine, theirs);
-  const auto has_tokenizer = [](const Side& side) {
-    return side.weights != nullptr && side.weights->tokenizer.has_value();
+  const auto tokenizer_of = [](const Side& side) -> const Tokenizer* {
+    if (side.weights == nullptr) return nullptr;
+    const std::optional<Tokenizer>& held = side.weights->tokenizer;
+    return held ? &*held : nullptr;
   };
-  if (has_tokenizer(subject) && has_tokenizer(base)) {
+  const Tokenizer* own = tokenizer_of(subject);
+  const Tokenizer* other = tokenizer_of(base);
+  if (own != nullptr && other != nullptr) {
     // Token by token where both vocabularies are at hand, else by their sketches.
-    const Tokenizer& own = *subject.weights->tokenizer;
-    const Tokenizer& other = *base.weights->tokenizer;
-    comparison.tokenizers = relate_tokenizers(own, other);
-    verdict.tokenizer = tokenizer_relation_answer(*comparison.tokenizers);
+    const auto& relation = comparison.tokenizers.emplace(relate_tokenizers(*own, *other));
+    verdict.tokenizer = tokenizer_relation_answer(relation);
     verdict.tokenizer_because =
-        tokenizer_relation_in_words(*comparison.tokenizers) + names_in_words(own, other);
+        tokenizer_relation_in_words(relation) + names_in_words(*own, *other);
     return;
   }
   ContextAnswer tokenizer = tokenizer_answer(subject.sketch, base.sketch);

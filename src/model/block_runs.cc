@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <functional>
 #include <map>
-#include <numeric>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -202,7 +201,7 @@ std::vector<BlockReading> block_readings(std::span<const StoredTensor> stored) {
   };
   keep(reading_by_number(stored));
   Indices order(stored.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::generate(order, [next = std::size_t{0}]() mutable { return next++; });
   std::ranges::sort(order, {}, [&](std::size_t i) {
     return std::tuple(stored[i].shard, stored[i].entry.extent.begin, i);
   });

@@ -222,16 +222,20 @@ Sizes::Sizes(std::span<const StoredTensor> stored, std::span<const MatchedTensor
     for (const MatchedTensor& one : matched) {
       // How many experts lie flat is told by others.
       if (one.as->flat && !sums) continue;
-      const Shape shape =
-          shape_as(stored[one.tensor].entry.shape, *one.as, find(Symbol::experts, one.layer));
-      if (shape.size() != one.as->shape.size()) continue;
-      for (std::size_t axis = 0; axis < shape.size(); ++axis) {
-        if (!one.as->flat && sums != (one.as->shape[axis].size() > 1)) continue;
-        const auto vote = vote_of(one.as->shape[axis], one.layer, shape[axis]);
-        if (vote) votes.push_back(*vote);
-      }
+      add_votes(one, stored[one.tensor], sums, votes);
     }
     count(std::move(votes));
+  }
+}
+
+void Sizes::add_votes(const MatchedTensor& one, const StoredTensor& stored, bool sums,
+                      std::vector<Known>& votes) const {
+  const Shape shape = shape_as(stored.entry.shape, *one.as, find(Symbol::experts, one.layer));
+  if (shape.size() != one.as->shape.size()) return;
+  for (std::size_t axis = 0; axis < shape.size(); ++axis) {
+    if (!one.as->flat && sums != (one.as->shape[axis].size() > 1)) continue;
+    const auto vote = vote_of(one.as->shape[axis], one.layer, shape[axis]);
+    if (vote) votes.push_back(*vote);
   }
 }
 

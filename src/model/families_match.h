@@ -46,6 +46,8 @@ class Sizes {
     std::uint64_t size = 0;
   };
 
+  void add_votes(const MatchedTensor& one, const StoredTensor& stored, bool sums,
+                 std::vector<Known>& votes) const;
   std::optional<Known> vote_of(const SizeFormula& formula, int layer, std::uint64_t size) const;
   void count(std::vector<Known> votes);
 

@@ -45,8 +45,8 @@ class TokenizerOpener {
   TokenizerOpening open() {
     const bool found = from_json() || from_tekken() || from_vocab_json() || from_model() ||
                        from_tiktoken() || from_vocab_txt();
-    if (found) {
-      opening_.tokenizer->chat_template = find_chat_template(layout_, folder_, opening_.problems);
+    if (std::optional<Tokenizer>& read = opening_.tokenizer; found && read) {
+      read->chat_template = find_chat_template(layout_, folder_, opening_.problems);
     }
     return std::move(opening_);
   }

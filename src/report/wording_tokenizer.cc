@@ -5,8 +5,8 @@
 namespace pedigree {
 
 std::string tokenizer_in_words(const Tokenizer& tokenizer) {
-  const std::string what = fmt::format("{}, {} tokens, {} merges", tokenizer.kind,
-                                       tokenizer.tokens.size(), tokenizer.merges);
+  std::string what = fmt::format("{}, {} tokens, {} merges", tokenizer.kind,
+                                 tokenizer.tokens.size(), tokenizer.merges);
   if (tokenizer.known.empty()) return what;
   const VocabularyMatch& best = tokenizer.known.front();
   if (best.how != VocabularyMatch::How::resembling) {
