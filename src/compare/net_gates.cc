@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "compare/net_content.h"
-#include "compare/net_tensors.h"
 #include "compare/net_kernels.h"
+#include "compare/net_tensors.h"
 
 namespace pedigree {
 namespace {
