@@ -14,7 +14,7 @@ namespace pedigree {
 // What the config asks for: layers with or without experts, biases and heads as it says.
 // At most as many as most_planned; a config that asks for more is cut off.
 std::vector<MatchedTensor> planned_by_config(const Family& family, const ConfigFacts& config);
-constexpr std::size_t most_planned = 200'000;
+constexpr std::size_t most_planned = 120'000;
 
 // Roles and sizes of matched tensors, which have no shapes; a size that the config does not
 // give is 0. CanonicalTensor::tensor means nothing.
