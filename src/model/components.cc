@@ -112,8 +112,10 @@ std::optional<Components> folders_in(const fs::path& folder) {
 bool may_hold_towers(const std::string& path) {
   std::error_code error;
   if (fs::is_regular_file(path, error)) return has_weight_name(path);
-  const auto text =
-      read_small_file((fs::path(path) / "config.json").string(), "config.json", most_index_bytes);
+  const auto layout = find_layout(path, {});
+  const ListedFile* config = layout ? layout->find("config.json") : nullptr;
+  if (config == nullptr) return false;
+  const auto text = read_small_file(config->real_path, config->path, most_index_bytes);
   if (!text) return false;
   constexpr std::array<std::string_view, 6> signs = {"\"vision_config\"",   "\"audio_config\"",
                                                      "\"mm_vision_tower\"", "\"visual\"",

@@ -176,8 +176,13 @@ Result<std::unique_ptr<Model>> open_model(const std::string& path, const OpenOpt
     }
     use_header(weights, manifest, *model);
   }
-  // What a checkpoint declares is about its language model, or its denoiser.
-  if (!options.part.empty() && !speaks_for_the_whole(options.part)) model->claims.clear();
+  // What a checkpoint declares is about its language model, or its denoiser; what is wrong
+  // with its files is told there too, but for what may hide a part's tensors.
+  if (!speaks_for_the_whole(options.part)) {
+    model->claims.clear();
+    std::erase_if(model->problems,
+                  [](const Problem& problem) { return problem.severity != Severity::error; });
+  }
   judge_adapter(weights, manifest, *model);
   judge_quantization(manifest.config, *model);
   find_packed(*model, manifest.config.quantizer);

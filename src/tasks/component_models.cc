@@ -107,22 +107,25 @@ void add_claims_of_the_whole(const std::string& path, Subject& subject) {
   }
 }
 
-// A component has the pipeline's card.
-bool is_of_the_whole(const Problem& problem) {
-  return problem.code == "card-missing" || problem.code == "config-missing";
+// A component has the whole's card, which says where it comes from.
+bool is_of_the_whole(std::string_view code) {
+  return code == "card-missing" || code == "config-missing" || code == "lineage-unknown-origin";
 }
 
 void put_under(std::string& file, const std::string& component) {
   if (!component.empty()) file = file.empty() ? component : component + "/" + file;
 }
 
-void take(Report& whole, Report part, const ComponentTask& task) {
+// `own_name`: what the part calls itself, as findings about all of it do.
+void take(Report& whole, Report part, const ComponentTask& task, const std::string& own_name) {
   for (Problem& problem : part.problems) {
-    if (!task.name.empty() && is_of_the_whole(problem)) continue;
+    if (!task.name.empty() && is_of_the_whole(problem.code)) continue;
     put_under(problem.file, task.name);
     whole.problems.push_back(std::move(problem));
   }
   for (Finding& finding : part.findings) {
+    if (!task.name.empty() && is_of_the_whole(finding.rule)) continue;
+    if (!task.name.empty() && finding.subject == own_name) finding.subject.clear();
     put_under(finding.subject, task.name);
     whole.findings.push_back(std::move(finding));
   }
@@ -206,6 +209,7 @@ Report report_of_components(const ComponentPlan& plan, Report whole,
     Report part = one(task);
     const std::string name = plan.pipeline ? plan.pipeline->name + "/" + task.name
                                            : (part.subject ? part.subject->info.name : task.path);
+    const std::string own_name = part.subject ? part.subject->info.name : std::string();
     take_comparisons(whole, part, task, name);
     if (part.subject) {
       if (plan.pipeline) {
@@ -215,7 +219,7 @@ Report report_of_components(const ComponentPlan& plan, Report whole,
         whole.subject = std::move(part.subject);
       }
     }
-    take(whole, std::move(part), task);
+    take(whole, std::move(part), task, own_name);
   }
   if (plan.pipeline) {
     whole.subject = whole_subject(*plan.pipeline, whole.components);
@@ -241,7 +245,7 @@ std::optional<Report> inspect_components(const std::string& path, Report whole) 
       take_problems(part, **opened);
       whole.components.push_back(std::move(subject));
     }
-    take(whole, std::move(part), task);
+    take(whole, std::move(part), task, {});
   }
   whole.subject = whole_subject(*found, whole.components);
   if (found->kind == Components::Kind::pipeline) add_claims_of_the_whole(path, *whole.subject);

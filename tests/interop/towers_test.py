@@ -9,6 +9,7 @@ use, in each spelling, and compared with where they come from and with strangers
 
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -131,6 +132,19 @@ def main():
         test.tell("two checkpoints share the tower that they share, and no other",
                   found["language_model"][0]["relation"] == "identical"
                   and found["vision_tower"][0]["derived"] != "yes", found)
+        repository = made / "models--org--llava"
+        snapshot = repository / "snapshots" / ("0" * 40)
+        snapshot.parent.mkdir(parents=True)
+        (repository / "refs").mkdir()
+        (repository / "refs" / "main").write_text("0" * 40)
+        shutil.copytree(one, snapshot)
+        cached = report(binary, "audit", repository, "--against", clip)
+        test.tell("a hub cache's towers are found",
+                  verdicts(cached)["vision_tower"][0]["relation"] == "identical", verdicts(cached))
+        test.tell("a tower is not asked for the card of the whole, nor for its origin",
+                  [f["rule"] for f in cached["findings"]
+                   if f["rule"] in ("card-missing", "lineage-unknown-origin")] == [],
+                  cached["findings"])
         run = subprocess.run([binary, "inspect", f"{one}::ear"], capture_output=True, text=True)
         test.tell("a part that is not there is refused with those that are",
                   run.returncode == 2 and "vision_tower" in run.stderr + run.stdout,
