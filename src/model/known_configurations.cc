@@ -125,12 +125,10 @@ std::string plain_name(std::string_view name) {
     }
   }
   if (plain.ends_with('-')) plain.pop_back();
-  for (const std::string_view owner : {"meta-"}) {
-    if (plain.starts_with(owner)) plain.erase(0, owner.size());
-  }
-  for (const std::string_view tail : {"-hf"}) {
-    if (plain.ends_with(tail)) plain.erase(plain.size() - tail.size());
-  }
+  constexpr std::string_view owner = "meta-";
+  constexpr std::string_view format = "-hf";
+  if (plain.starts_with(owner)) plain.erase(0, owner.size());
+  if (plain.ends_with(format)) plain.erase(plain.size() - format.size());
   return plain;
 }
 

@@ -5,21 +5,11 @@
 #include <algorithm>
 
 #include "tasks/findings.h"
+#include "tests/unit/tasks/claimed_models.h"
 
 using namespace pedigree;
 
 namespace {
-
-ModelInfo model_with(std::vector<Claim> claims) {
-  ModelInfo info;
-  info.name = "child";
-  info.claims = std::move(claims);
-  return info;
-}
-
-Claim base_claim(std::string value) {
-  return {Claim::Kind::base_model, "base_model", std::move(value), "README.md", 4};
-}
 
 Comparison comparison_with(std::string base, std::string derived,
                            std::string direction = "undetermined") {
@@ -43,11 +33,6 @@ std::vector<Declared> held(std::vector<Claim> claims, const std::vector<Comparis
 
 std::string verdict_of(const Comparison& comparison) {
   return held({base_claim("org/base")}, {comparison}).front().verdict;
-}
-
-bool has_rule(const std::vector<Finding>& findings, std::string_view rule, Severity level) {
-  return std::ranges::any_of(
-      findings, [&](const Finding& each) { return each.rule == rule && each.level == level; });
 }
 
 }  // namespace

@@ -2,30 +2,14 @@
 
 #include <doctest/doctest.h>
 
-#include <algorithm>
+#include "tests/unit/tasks/claimed_models.h"
 
 using namespace pedigree;
 
 namespace {
 
-ModelInfo model_with(std::vector<Claim> claims) {
-  ModelInfo info;
-  info.name = "child";
-  info.claims = std::move(claims);
-  return info;
-}
-
-Claim base_claim(std::string value) {
-  return {Claim::Kind::base_model, "base_model", std::move(value), "README.md", 4};
-}
-
 Claim licence(std::string key, std::string value, std::string file) {
   return {Claim::Kind::license, std::move(key), std::move(value), std::move(file), 2};
-}
-
-bool has_rule(const std::vector<Finding>& findings, std::string_view rule, Severity level) {
-  return std::ranges::any_of(
-      findings, [&](const Finding& each) { return each.rule == rule && each.level == level; });
 }
 
 }  // namespace
